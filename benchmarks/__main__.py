@@ -1,0 +1,12 @@
+"""``make bench``: every benchmark that makes its own data, small, one JSON document each."""
+
+import subprocess
+import sys
+
+SMALL = {
+    "benchmarks.whole_way": ["--students", "5000", "--years", "1"],
+}
+
+for module, arguments in SMALL.items():
+    print(f"{module} {' '.join(arguments)}", flush=True)
+    subprocess.run([sys.executable, "-m", module, *arguments, "--json"], check=True)

@@ -1,0 +1,1 @@
+"""The domain: registers, time, cohort, features, labels, risk, reasons (see README.md beside this)."""

@@ -1,0 +1,1 @@
+"""The ``dropout-risk`` command: a dispatcher that finds its subcommands through entry points."""

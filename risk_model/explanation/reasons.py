@@ -1,0 +1,170 @@
+"""The reasons of a list: sentences with the pupil's value and the class's, strongest first.
+
+Only contributions that raise the risk are reasons. Features that say the same in other words are
+told once: at most one of a declared ``group``, at most one that says that attendance is not known, and at
+most :data:`PER_FAMILY` of a family, so that the many faces of one absence do not hide a failing subject.
+A pupil with fewer has fewer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from risk_model.explanation.sentences import STATUS_FAMILY, Told, is_restricted, sentences, status_sentence
+from risk_model.explanation.words import Language
+from risk_model.settings import ListSettings
+
+Matrix = NDArray[np.float64]
+PER_FAMILY = 2
+CLASSMATES = 10
+"""A class's value is told only where at least so many others have one."""
+DEPTH = 6
+"""So many candidates are looked at for each reason shown."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One reason of one pupil; ``contribution`` in log-odds, null for a pupil without a score."""
+
+    feature: str
+    family: str
+    text: str
+    contribution: float | None
+
+    def as_document(self) -> dict[str, Any]:
+        """The reason as ``lists --json`` prints it."""
+        return {
+            "feature": self.feature,
+            "family": self.family,
+            "text": self.text,
+            "contribution": self.contribution,
+        }
+
+
+def class_values(frame: pd.DataFrame, features: Sequence[str]) -> Matrix:
+    """The median of each pupil's class, shape (pupils, features); NaN with fewer than 10 classmates.
+
+    ``frame`` holds ``school_id``, ``class_key`` and one float column per feature.
+    """
+    columns = list(dict.fromkeys(features))
+    grouped = frame.groupby(["school_id", "class_key"], sort=False, dropna=False)
+    code = grouped.ngroup().to_numpy()
+    values = frame[columns].astype(np.float64)
+    by_class = values.groupby(code)
+    medians = by_class.median().where(by_class.count() > CLASSMATES)
+    return medians.reindex(code)[list(features)].to_numpy(dtype=np.float64)
+
+
+def strongest(
+    contributions: Matrix, features: Sequence[Told], count: int, values: Matrix
+) -> NDArray[np.intp]:
+    """Column numbers of each pupil's reasons, shape (pupils, count), strongest first; −1 = none.
+
+    The time of the year and the grade are the same for a whole class and tell its teacher nothing, so
+    they are reasons only where a pupil has no other.
+    """
+    of_all = np.array([feature.family == "time" for feature in features], dtype=bool)
+    chosen = _strongest(np.where(of_all, 0.0, contributions), features, count, values)
+    without = chosen[:, 0] < 0
+    chosen[without] = _strongest(contributions[without], features, count, values[without])
+    return chosen
+
+
+def _strongest(
+    contributions: Matrix, features: Sequence[Told], count: int, values: Matrix
+) -> NDArray[np.intp]:
+    pupils, width = contributions.shape
+    depth = min(width, DEPTH * count)
+    candidates = _largest(contributions, depth)
+    groups, families = _numbered([_saying(f) for f in features]), _numbered([f.family for f in features])
+    unmarked = len(set(groups.tolist()))
+    of_marks = np.array([f.family == "attendance" and not is_restricted(f) for f in features], dtype=bool)
+    said = np.zeros((pupils, unmarked + 1), dtype=bool)
+    told = np.zeros((pupils, len(set(families.tolist()))), dtype=np.int8)
+    filled = np.zeros(pupils, dtype=np.intp)
+    chosen = np.full((pupils, count), -1, dtype=np.intp)
+    everyone = np.arange(pupils)
+    for step in range(depth):
+        column = candidates[:, step]
+        unknown = of_marks[column] & np.isnan(values[everyone, column])
+        group, family = np.where(unknown, unmarked, groups[column]), families[column]
+        fits = (contributions[everyone, column] > 0) & (filled < count)
+        fits &= ~said[everyone, group] & (told[everyone, family] < PER_FAMILY)
+        rows = everyone[fits]
+        chosen[rows, filled[rows]] = column[rows]
+        said[rows, group[rows]] = True
+        told[rows, family[rows]] += 1
+        filled[rows] += 1
+    return chosen
+
+
+def reasons(
+    features: Sequence[Told], values: Matrix, of_class: Matrix, contributions: Matrix, settings: ListSettings
+) -> list[list[Reason]]:
+    """Each pupil's reasons; all matrices have the shape (pupils, features), NaN = null."""
+    chosen = (
+        strongest(contributions, features, settings.reasons, values) if len(features) else _nothing(values)
+    )
+    texts = np.empty(chosen.shape, dtype=object)
+    for column, feature in enumerate(features):
+        rows, places = np.nonzero(chosen == column)
+        texts[rows, places] = sentences(
+            feature, values[rows, column], of_class[rows, column], settings.language
+        )
+    amounts = np.take_along_axis(contributions, np.maximum(chosen, 0), axis=1) if len(features) else chosen
+    return [
+        _told_once(features, *row)
+        for row in zip(chosen.tolist(), texts.tolist(), amounts.tolist(), strict=True)
+    ]
+
+
+def _told_once(
+    features: Sequence[Told], columns: list[int], texts: list[str], amounts: list[float]
+) -> list[Reason]:
+    """One pupil's reasons; what is not known is told in the same words of several features, so once."""
+    told: dict[str, Reason] = {}
+    for column, text, amount in zip(columns, texts, amounts, strict=True):
+        if column >= 0 and text not in told:
+            feature = features[column]
+            told[text] = Reason(_shown_name(feature), feature.family, text, amount)
+    return list(told.values())
+
+
+def status_reasons(status: str, language: Language) -> list[Reason]:
+    """Why a pupil without a score stands at the head of the list."""
+    return [
+        Reason("status", STATUS_FAMILY.get(status, "attendance"), status_sentence(status, language), None)
+    ]
+
+
+def _shown_name(feature: Told) -> str:
+    return "restricted" if is_restricted(feature) else feature.name
+
+
+def _largest(contributions: Matrix, depth: int) -> NDArray[np.intp]:
+    """The ``depth`` largest of each row in falling order; equals keep the order of the features."""
+    if depth < contributions.shape[1]:
+        top = np.sort(np.argpartition(-contributions, depth - 1, axis=1)[:, :depth], axis=1)
+    else:
+        top = np.broadcast_to(np.arange(depth), (len(contributions), depth))
+    falling = np.argsort(-np.take_along_axis(contributions, top, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(top, falling, axis=1)
+
+
+def _saying(feature: Told) -> str:
+    """What a feature says, alone or with its group; of restricted ones only the family is told."""
+    return f"restricted {feature.family}" if is_restricted(feature) else feature.group or feature.name
+
+
+def _numbered(names: Sequence[str]) -> NDArray[np.intp]:
+    return np.asarray(pd.factorize(np.array(names, dtype=object))[0], dtype=np.intp)
+
+
+def _nothing(values: Matrix) -> NDArray[np.intp]:
+    return np.full((len(values), 0), -1, dtype=np.intp)

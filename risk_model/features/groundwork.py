@@ -1,0 +1,89 @@
+"""Tables that the relations of several families stand on: who is scored, and their marks by window.
+
+They are temporary and made anew for every snapshot:
+
+``scored(pupil, student_id, county_id, school_id, class_key, grade, started_on, ended_on, boarding)``
+    pupils that get a risk; ``pupil`` is the timeline's number of the pupil, so that millions of marks
+    carry four bytes instead of a text. ``ended_on`` is null while the spell is open.
+``windows(school_id, last_day, from_7, from_14, from_30, from_60, from_90, term_start)``
+    the first day of each school's last 7, 14, … school days up to the snapshot date.
+``marked_days(pupil, day, mark, reach, in_term)``
+    every day of the last 90 school days or of the term on which the pupil's class kept its register.
+    ``mark`` is ``unmarked`` where the pupil has none; ``reach`` is the narrowest window that holds
+    the day (7, 14, 30, 60, 90; 255 = earlier, but in the term).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import duckdb
+
+from risk_model.settings import Settings
+
+WINDOWS = (7, 14, 30, 60, 90)
+"""School days looked back on; 60 only to set the last 30 against the 30 before."""
+
+BEYOND = 255
+"""``reach`` of a day of this term that lies before the widest window."""
+
+ABSENT = ("absent_sick", "absent_leave", "absent_unexcused")
+COUNTED = ("present", "late", *ABSENT)
+"""Marks that tell whether the pupil was there; shares are shares of days with one of them."""
+
+
+def sql_list(names: tuple[str, ...]) -> str:
+    """The names as an SQL list.
+
+    >>> sql_list(("late", "present"))
+    "('late', 'present')"
+    """
+    return "(" + ", ".join(f"'{name}'" for name in names) + ")"
+
+
+SCORED = """
+CREATE OR REPLACE TEMP TABLE scored AS
+SELECT n.student_no AS pupil, c.student_id, c.county_id, c.school_id, c.class_key, c.grade, c.started_on,
+       s.ended_on, c.boarding
+FROM cohort c JOIN timeline_pupils n USING (student_id)
+LEFT JOIN (SELECT student_id, school_id, started_on, max(ended_on) AS ended_on
+           FROM spells WHERE ended_on <= getvariable('snapshot') GROUP BY ALL) s
+  USING (student_id, school_id, started_on)
+WHERE c.status = 'scored'
+"""
+
+SCHOOL_WINDOWS = f"""
+CREATE OR REPLACE TEMP TABLE windows AS
+WITH recent AS (
+    SELECT school_id, day, term_start, row_number() OVER (PARTITION BY school_id ORDER BY day DESC) AS back
+    FROM school_days WHERE day <= getvariable('snapshot'))
+SELECT school_id, max(day) AS last_day, max(term_start) AS term_start,
+       {", ".join(f"min(day) FILTER (back <= {days}) AS from_{days}" for days in WINDOWS)}
+FROM recent GROUP BY school_id
+"""
+
+_REACH = " ".join(f"WHEN d.day >= w.from_{days} THEN {days}" for days in WINDOWS)
+_MARK = f"ENUM {sql_list(('unmarked', 'other', *COUNTED))}"
+
+# A mark that tells neither presence nor absence is kept as "other": it is a kept register all the same.
+MARKED_DAYS = f"""
+CREATE OR REPLACE TEMP TABLE marked_days AS
+SELECT p.pupil, d.day, (CASE {_REACH} ELSE {BEYOND} END)::UTINYINT AS reach, d.day >= w.term_start AS in_term,
+       (CASE WHEN d.mark IS NULL THEN 'unmarked' WHEN d.mark IN {sql_list(COUNTED)} THEN d.mark ELSE 'other'
+        END)::{_MARK} AS mark
+FROM timeline_pupil_days d JOIN scored p ON p.pupil = d.student_no JOIN windows w ON w.school_id = p.school_id
+WHERE d.day <= getvariable('snapshot') AND (d.day >= w.from_90 OR d.day >= w.term_start)
+"""
+
+
+def lay_groundwork(con: duckdb.DuckDBPyConnection, day: date, settings: Settings) -> None:
+    """Make the tables of this module for the snapshot ``day``; the timeline and cohort are there.
+
+    Sets the variables ``snapshot`` (date), ``horizon_days`` and ``entitled_poverty`` (list of text)
+    that the relations read.
+    """
+    con.execute("SET VARIABLE snapshot = ?::DATE", [day])
+    con.execute("SET VARIABLE horizon_days = ?::INTEGER", [settings.labels.horizon_days])
+    con.execute("SET VARIABLE entitled_poverty = ?::VARCHAR[]", [list(settings.aid.entitled_poverty)])
+    for statement in (SCORED, SCHOOL_WINDOWS, MARKED_DAYS):
+        con.execute(statement)

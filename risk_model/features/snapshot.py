@@ -1,0 +1,24 @@
+"""The one feature path: training, the nightly run, ``explain`` and what-if all read this frame."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from risk_model.features.compute import compute_features
+from risk_model.settings import Settings
+
+if TYPE_CHECKING:
+    from risk_model.lake.reading import Lake
+
+
+def snapshot_frame(lake: Lake, day: date, settings: Settings) -> pd.DataFrame:
+    """Everybody enrolled or awaited on ``day`` with their features, as the office knew it on that day.
+
+    Cut by ``recorded_on <= day`` and by the day of the event. See
+    :func:`~risk_model.features.compute.compute_features` for columns; a read-only connection does.
+    """
+    lake.known_on(day)
+    return compute_features(lake.con, day, settings)

@@ -1,0 +1,94 @@
+"""The working copy of a delivery: an encrypted database that lives for one import.
+
+``stage.<register>`` holds every row read, typed, with its ``problem``; ``stage.rejected`` the rows
+that only fell when compared with others. A row's number is its file's number and its line.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from risk_model.lake.attaching import quoted
+from risk_model.registers.checking import PROBLEM_TYPE
+from risk_model.registers.declaration import Register
+
+LINE_BITS = 40
+"""A row's number is ``file << 40 | line``."""
+STAGE = "stage"
+REJECTED = f"{STAGE}.rejected"
+
+
+@contextmanager
+def attached_stage(con: duckdb.DuckDBPyConnection, folder: Path) -> Iterator[None]:
+    """Attach an empty encrypted database ``stage``; what an interrupted import left is swept first."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    sweep(folder)
+    # The key is never written down: an abandoned working copy is unreadable.
+    key = secrets.token_hex(32)
+    con.execute(f"ATTACH {quoted(folder / 'import.duckdb')} AS {STAGE} (ENCRYPTION_KEY '{key}')")
+    con.execute(f"CREATE TABLE {REJECTED} (register VARCHAR, number BIGINT, problem {PROBLEM_TYPE})")
+    try:
+        yield
+    finally:
+        con.execute(f"DETACH {STAGE}")
+        sweep(folder)
+
+
+def sweep(folder: Path) -> None:
+    """Remove the working copies in ``folder``."""
+    for left in folder.glob("import.duckdb*"):
+        left.unlink()
+
+
+def create_table(con: duckdb.DuckDBPyConnection, register: Register) -> None:
+    """Make the table of ``register`` in the stage."""
+    columns = ", ".join(f"{column.name} {column.kind.value}" for column in register.columns)
+    con.execute(
+        f"CREATE TABLE IF NOT EXISTS {STAGE}.{register.name} (number BIGINT, {columns}, recorded_on DATE,"
+        f" opened_on_record DATE, retracted BOOLEAN, problem {PROBLEM_TYPE})"
+    )
+
+
+def add_rows(con: duckdb.DuckDBPyConnection, register: Register, file: int, checked: str) -> None:
+    """Append the rows of the SQL ``checked`` as rows of file number ``file``."""
+    con.execute(f"""
+        INSERT INTO {STAGE}.{register.name} BY NAME
+        SELECT ({file}::BIGINT << {LINE_BITS}) | line AS number, * EXCLUDE (line) FROM ({checked})""")
+
+
+def forget_file(con: duckdb.DuckDBPyConnection, register: Register, file: int) -> None:
+    """Take the rows of file number ``file`` out again: its encoding turned out to be another."""
+    con.execute(f"DELETE FROM {STAGE}.{register.name} WHERE number >> {LINE_BITS} = {file}")
+
+
+def create_facts(con: duckdb.DuckDBPyConnection, register: Register, today: date, delivery: int) -> str:
+    """(Re)create the view of what the valid rows of ``register`` tell; returns its name.
+
+    A row is one fact, or two where it was opened on one day and closed on a later one. ``fact`` is
+    twice the row's number, plus one for the last fact.
+    """
+    name = f"facts_{register.name}"
+    own = ", ".join(column.name for column in register.columns)
+    stamps = f"DATE '{today}' AS imported_on, {delivery}::BIGINT AS delivery, retracted"
+    valid = f"FROM {STAGE}.{register.name} WHERE problem IS NULL"
+    fallen = f"SELECT number FROM {REJECTED} WHERE register = '{register.name}'"
+    if con.execute(f"{fallen} LIMIT 1").fetchall():
+        valid += f" AND number NOT IN ({fallen})"
+    told = f"SELECT number * 2 + 1 AS fact, number, {own}, recorded_on, {stamps} {valid}"
+    if register.closed_by:
+        types = {column.name: column.kind.value for column in register.columns}
+        opened = ", ".join(
+            f"NULL::{types[one]} AS {one}" if one in register.closed_by else one for one in types
+        )
+        told += (
+            f" UNION ALL SELECT number * 2 AS fact, number, {opened}, opened_on_record AS recorded_on,"
+            f" {stamps} {valid} AND opened_on_record IS NOT NULL"
+        )
+    con.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {told}")
+    return name

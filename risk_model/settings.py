@@ -1,0 +1,238 @@
+"""Every setting of the project, in one place: ``dropout-risk.toml`` and ``DROPOUT_RISK_…``.
+
+A setting ``capacity_share`` of the section ``[list]`` is also the environment variable
+``DROPOUT_RISK_LIST__CAPACITY_SHARE``; the environment wins over the file. Several values are written
+``DROPOUT_RISK_LABELS__COMPONENTS=dropped_out,long_absence`` or as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_origin
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from risk_model.errors import UsageError
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Component = Literal["dropped_out", "long_absence", "non_return", "transferred_nowhere"]
+
+
+def _size(text: str) -> str:
+    if re.fullmatch(r"[1-9]\d*(\.\d+)? ?[KMGT]i?B", text, re.IGNORECASE) is None:
+        raise ValueError(f"{text!r} is no size; write it as 4GB or 512MiB")
+    return text
+
+
+Memory = Annotated[str, AfterValidator(_size)]
+"""A size as DuckDB understands it."""
+
+PREFIX = "DROPOUT_RISK_"
+NO_SETTINGS = frozenset({"DROPOUT_RISK_HOME", "DROPOUT_RISK_CONFIG", "DROPOUT_RISK_PROVINCE_KEY_FILE"})
+"""Variables with our prefix that are options of the command, not settings."""
+
+
+class Section(BaseModel):
+    """A section of the configuration file; an unknown key is an error, not a silent nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ListSettings(Section):
+    """Who is on tonight's list: what the staff of a school can look at."""
+
+    capacity_share: Share = 0.05
+    """Share of a school's scored pupils that may be listed."""
+    capacity_per_class: Annotated[int, Field(ge=0)] = 5
+    """At most so many of one class."""
+    minimum_risk: Share = 0.01
+    """Nobody below this calibrated risk is listed."""
+    salt: str = "dropout-risk"
+    """Salt of the hash that breaks ties in rank."""
+    language: Literal["en", "zh"] = "en"
+    """Language of the reasons."""
+    reasons: Annotated[int, Field(ge=1, le=20)] = 4
+    """How many reasons a row of the list carries."""
+
+
+class LabelSettings(Section):
+    """What counts as leaving, and when it is known."""
+
+    horizon_days: Annotated[int, Field(ge=14, le=730)] = 90
+    reporting_lag_days: Annotated[int, Field(ge=0, le=365)] = 28
+    components: tuple[Component, ...] = ("dropped_out", "long_absence", "non_return")
+    long_absence_school_days: Annotated[int, Field(ge=5, le=120)] = 20
+    between_spells_days: Annotated[int, Field(ge=0, le=365)] = 100
+    transfer_grace_days: Annotated[int, Field(ge=0, le=365)] = 30
+    minimum_coverage: Share = 0.5
+    """A school's register must cover this share of the window's school days for a label."""
+    grades: tuple[int, ...] = tuple(range(1, 13))
+
+
+class TrainingSettings(Section):
+    """How the model is fitted and judged."""
+
+    snapshot_every_days: Annotated[int, Field(ge=7, le=365)] = 30
+    minimum_history_days: Annotated[int, Field(ge=1)] = 312
+    """With less history than this the school's rule is served as a logistic bundle."""
+    test_snapshots: Annotated[int, Field(ge=1, le=60)] = 6
+    negatives_per_positive: Annotated[int, Field(ge=1)] = 20
+    """Negatives are sampled to this ratio and re-weighted exactly."""
+    seed: int = 20260901
+    bootstrap_samples: Annotated[int, Field(ge=20, le=10000)] = 200
+    threads: Annotated[int, Field(ge=1, le=256)] = 1
+    """Of LightGBM. On a county's rows one thread is as fast as two, and five times faster where another
+    process wants the second core: small trees wait for each other at every split."""
+    max_roc_auc: Share = 0.97
+    """An AUC at or above this is a leak until explained."""
+
+
+class QualitySettings(Section):
+    """May tonight's list of a school be trusted?"""
+
+    silent_school_days: Annotated[int, Field(ge=1, le=60)] = 5
+    """A school that kept no register on the county's last so many school days is held back."""
+    stale_register_days: Annotated[int, Field(ge=1, le=366)] = 75
+    """…and one whose last register is more than so many calendar days old, where no calendar says what came
+    since: without one a silent county may be on holiday, and no holiday is longer than a summer."""
+    minimum_rows_share: Share = 0.5
+    """…and one whose last so many school days hold less than this share of its usual marks."""
+    minimum_pupils_share: Share = 0.9
+    """A run over fewer than this share of the last run's pupils is not published without --force."""
+
+
+class AidSettings(Section):
+    """Who is entitled to aid: pupils of households in one of these poverty categories."""
+
+    entitled_poverty: tuple[str, ...] = ("monitored", "minimum_living")
+
+
+class RegisterSettings(Section):
+    """On what terms a delivery is taken."""
+
+    max_rejected: Share = 0.02
+    """Above this share of rejected rows of a register nothing of a delivery is taken."""
+
+
+class Environment(EnvSettingsSource):
+    """The variables ``DROPOUT_RISK_…``; several values are JSON or separated by commas."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        try:
+            decoded = json.loads(value)
+        except ValueError:
+            decoded = None
+        if isinstance(decoded, list | dict) or field is None or get_origin(field.annotation) is not tuple:
+            return super().decode_complex_value(field_name, field, value)
+        return [part.strip() for part in value.split(",")]
+
+
+class Settings(BaseSettings):
+    """All sections; build it with :func:`load_settings`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    list: ListSettings = ListSettings()
+    labels: LabelSettings = LabelSettings()
+    training: TrainingSettings = TrainingSettings()
+    quality: QualitySettings = QualitySettings()
+    aid: AidSettings = AidSettings()
+    registers: RegisterSettings = RegisterSettings()
+    database_url: str | None = None
+    """Service database; none = SQLite in the home's ``data/service.db``."""
+    tracking_uri: str | None = None
+    """MLflow tracking; none = SQLite in the home's ``mlruns/mlflow.db``."""
+    memory_limit: Memory = "4GB"
+    """What DuckDB may use before it spills to disk."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order of precedence: call, environment, file."""
+        return init_settings, Environment(settings_cls), TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(config: Path) -> Settings:
+    """Read ``config`` (it may be absent: the defaults hold) and the environment.
+
+    Raises
+    ------
+    UsageError
+        A key or a variable is unknown, or a value out of its range; the message names the variable, or
+        the file's section and key.
+    """
+    _demand_known_variables()
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=config)
+
+    try:
+        return FromFile()
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = _variable(first["loc"]) or f"{config.name}: {'.'.join(str(part) for part in first['loc'])}"
+        raise UsageError(
+            f"{where}: {first['msg'].removeprefix('Value error, ')}. Correct it and run again."
+        ) from None
+    except SettingsError:  # only the environment is parsed value by value
+        raise UsageError(f"{_unreadable_variable()} cannot be read. Correct it and run again.") from None
+    except ValueError as error:
+        raise UsageError(f"{config.name} cannot be read: {error}. Correct it and run again.") from None
+
+
+def _variables() -> dict[str, str]:
+    """Our variables as they are written, by their names in capitals: their case does not matter."""
+    return {
+        name.upper(): name
+        for name in os.environ
+        if name.upper().startswith(PREFIX) and name.upper() not in NO_SETTINGS
+    }
+
+
+def _demand_known_variables() -> None:
+    for capitals, written in sorted(_variables().items()):
+        name, nested, key = capitals.removeprefix(PREFIX).lower().partition("__")
+        field = Settings.model_fields.get(name)
+        section = None if field is None else field.annotation
+        keys = section.model_fields if isinstance(section, type) and issubclass(section, Section) else {}
+        if field is None or (nested and key not in keys):
+            raise UsageError(
+                f"The environment variable {written} is no setting. Correct its name or unset it."
+            )
+
+
+def _variable(place: tuple[int | str, ...]) -> str | None:
+    """The environment variable that set the value at ``place``; null: it came from the file."""
+    names = [str(part).upper() for part in place[:2]]
+    variables = _variables()
+    return variables.get(PREFIX + "__".join(names)) or variables.get(PREFIX + names[0]) if names else None
+
+
+def _unreadable_variable() -> str:
+    """Of the variables that are no JSON though their setting needs it, the first."""
+    for capitals, written in sorted(_variables().items()):
+        name, nested, _ = capitals.removeprefix(PREFIX).lower().partition("__")
+        section = Settings.model_fields[name].annotation
+        if not nested and isinstance(section, type) and issubclass(section, Section):
+            return f"{written} (the whole section {name}, as JSON)"
+    return "An environment variable"

@@ -1,0 +1,47 @@
+"""The timeline as known on a day, in temp tables of one DuckDB connection.
+
+Made from ``known.*`` (cut by ``recorded_on`` by whoever called ``known_on``); here days are only cut by
+when they happened. Public tables:
+
+``spells(student_id, school_id, county_id, township_id, stage, class_id, class_key, grade, started_on,
+ended_on, end_reason, boarding, recorded_on)``
+    Every spell known, also long past or yet to start.
+``school_days(school_id, county_id, day, term_start, day_no)``
+    School days of each school from ``since`` on, ``day_no`` 1, 2, … per school; beyond ``day`` where a
+    calendar is known. ``term_start`` is the first school day of the county's term, null before the first
+    term start seen.
+``class_days(class_no, class_key, school_id, county_id, day, day_no, expected, marked, complete, kept)``
+    A row per class and school day up to ``day`` on which the class had pupils.
+``pupil_days(student_id, class_key, school_id, day, day_no, mark)``
+    A row per pupil and day on which the pupil's class kept its register; ``mark`` null = the class kept
+    it, but this pupil has no mark. A view over ``timeline_pupil_days``, which holds numbers instead of
+    texts: at a million pupils the texts alone would be gigabytes.
+
+Tables named ``timeline_…`` are shared by cohort and labels and described where they are made.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from risk_model.timeline.class_days import build_class_days, build_pupil_days
+from risk_model.timeline.marks import build_marks
+from risk_model.timeline.school_days import build_school_days
+from risk_model.timeline.spells import build_spells
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def build_timeline(con: duckdb.DuckDBPyConnection, day: date, *, since: date) -> None:
+    """Make the timeline's temp tables for the days ``since`` to ``day``, both included.
+
+    A term start is recognised from ``since`` + 14 days on, so begin that much earlier than the first
+    day you ask about.
+    """
+    build_spells(con, day)
+    build_marks(con, day, since)
+    build_school_days(con, day, since)
+    build_class_days(con, day)
+    build_pupil_days(con)

@@ -1,0 +1,1 @@
+"""Nightly scoring, publication and the lists people read."""

@@ -1,0 +1,151 @@
+"""The subcommands ``score``, ``lists`` and ``explain``; nothing heavy is imported before one is called."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from risk_model.command.surface import DAY, Office, Result, command
+from risk_model.errors import UsageError
+
+if TYPE_CHECKING:
+    from serving.lists import Page
+
+HELD_BACK = 6
+FORMATS = ("table", "csv", "xlsx", "json", "parquet")
+LAYOUTS = {".csv": "csv", ".xlsx": "xlsx", ".json": "json", ".parquet": "parquet", ".txt": "table"}
+"""The format a file's ending asks for."""
+
+
+@command("score")
+@click.option("--as-of", type=DAY, help="Score as of this day. [default: the latest the registers know of]")
+@click.option("--workers", type=click.IntRange(min=1), help="Threads to compute with. [default: all]")
+@click.option(
+    "--force", is_flag=True, help="Publish although the cohort is empty or much smaller than the last."
+)
+@click.option("--republish", is_flag=True, help="Publish although a newer run is published.")
+def score(office: Office, as_of: date | None, workers: int | None, force: bool, republish: bool) -> Result:
+    """Score, rank and explain everybody, and publish the lists."""
+    from serving.nightly import Order, score_night
+
+    order = Order(as_of, force=force, republish=republish, workers=workers)
+    document = score_night(office.home, office.settings, order, office.say)
+    return Result(document, _score_text(document), HELD_BACK if document["held_back"] else 0)
+
+
+@command("lists")
+@click.option("--unit", metavar="ID", help="province:P, county:C, township:T, school:A or class:A:7A:2025.")
+@click.option(
+    "--top", type=click.IntRange(min=1), help="Only the so many highest ranked, without open cases."
+)
+@click.option("--as-of", type=DAY, help="The list as it stood for this day. [default: the published one]")
+@click.option("--format", "layout", type=click.Choice(FORMATS), help="[default: by --out, else table]")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write into this file.")
+@click.option("--all", "everybody", is_flag=True, help="Everybody, not only the listed.")
+def lists(
+    office: Office,
+    unit: str | None,
+    top: int | None,
+    as_of: date | None,
+    layout: str | None,
+    out: Path | None,
+    everybody: bool,
+) -> Result:
+    """The published list of a unit: open cases first, then by rank, each with its reasons."""
+    from serving.database import open_database
+    from serving.lists import published_page
+    from serving.units import parse_unit
+
+    asked = parse_unit(unit)
+    layout = layout or _layout_of(out)
+    with (
+        open_database(office.home, office.settings, create=False) as engine,
+        engine.connect() as connection,
+    ):
+        page = published_page(connection, asked, top=top, as_of=as_of, everybody=everybody)
+    return _list_result(office, page, layout, out)
+
+
+@command("explain")
+@click.argument("student")
+@click.option("--as-of", type=DAY, help="As it stood for this day. [default: the published run]")
+def explain(office: Office, student: str, as_of: date | None) -> Result:
+    """Why a pupil has this risk, and what changed since the run before."""
+    from serving.database import open_database
+    from serving.explaining import explain as explained
+    from serving.explanation_text import explanation_text
+
+    settings = office.settings
+    with (
+        open_database(office.home, settings, create=False) as engine,
+        engine.connect() as connection,
+    ):
+        document = explained(connection, office.home, settings, student, as_of)
+    text = explanation_text(document, settings.list.language, settings.labels.horizon_days)
+    return Result(document, text)
+
+
+def _score_text(document: dict[str, Any]) -> str:
+    lines = [
+        f"{document['students']:,} pupils as of {document['as_of']}, model {document['model_version']}: "
+        f"{document['listed']:,} listed, {'published' if document['published'] else 'NOT published'}, "
+        f"in {document['seconds']['total']:.1f} s and {document['peak_memory_mb']:,.0f} MB.",
+    ]
+    if document["reason"] and not document["held_back"]:
+        lines.append(document["reason"])
+    for unit in document["held_back"]:
+        live = f"the list of {unit['as_of']} stays" if unit["as_of"] else "it has no list"
+        lines.append(f"{unit['unit']} is held back, {live}: {unit['reason']}")
+    twice = len(document["findings"])
+    if twice:
+        lines.append(
+            f"{twice:,} pupils are enrolled at two places at once; --json names them. Correct one spell."
+        )
+    return "\n".join(lines)
+
+
+def _layout_of(out: Path | None) -> str:
+    """The format a file's name asks for; a table without a file."""
+    if out is None:
+        return "table"
+    layout = LAYOUTS.get(out.suffix.lower())
+    if layout is None:
+        raise UsageError(
+            f"{out.name} has none of the known endings {', '.join(LAYOUTS)}. Choose one, or add --format."
+        )
+    return layout
+
+
+def _list_result(office: Office, page: Page, layout: str, out: Path | None) -> Result:
+    from serving.exports import EXPORTS, write_private
+
+    if layout != "table" or office.as_json:
+        _say_what_is_missing(office, page)
+    if out is None and office.as_json:
+        return Result(page.rows)
+    if out is None and layout == "table":
+        return Result(page.rows, _table_text(office, page))
+    content = _table_text(office, page).encode() if layout == "table" else EXPORTS[layout](page.rows)
+    if out is None:
+        return Result(page.rows, binary=content)
+    write_private(out, content)
+    return Result(page.rows, f"{len(page.rows):,} rows written to {out}.")
+
+
+def _table_text(office: Office, page: Page) -> str:
+    from serving.page_text import WIDTH, page_text
+
+    width = shutil.get_terminal_size((WIDTH, 0)).columns if sys.stdout.isatty() else WIDTH
+    settings = office.settings
+    return page_text(page, settings.list.language, settings.labels.horizon_days, width)
+
+
+def _say_what_is_missing(office: Office, page: Page) -> None:
+    """On stderr, for rows cannot say it."""
+    for older in page.older if page.unit.above_school else ():
+        office.say(f"Not in this list, because its own is older: {older.school_id} ({older.as_of}).")

@@ -1,0 +1,208 @@
+"""Staging a run and making it the published one: nobody ever reads a run that is not whole.
+
+Rows are written under a run in state ``staged``. One last transaction reads them back, compares
+count and checksum, decides, and flips the pointer of every school that passed. A process killed
+before its commit leaves staged rows that nobody reads and the next run sweeps; after it, all is done.
+The caller holds the home's lock ``publication``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+
+from risk_model.errors import RiskModelError
+from risk_model.quality import HeldBack
+from serving.tables import STAGED, Flip, Publication, Published, Run, RunSchool, Score
+
+BATCH = 20_000
+"""Rows per transaction while staging: short enough that readers of SQLite do not wait."""
+COLUMNS = tuple(column.name for column in Score.__table__.columns if column.name != "run")
+Row = tuple[Any, ...]
+
+
+class IncompleteRunError(RiskModelError):
+    """What was staged is not what was computed; nothing was published."""
+
+
+@dataclass(frozen=True)
+class RunKey:
+    """All that decides the result of a run; equal keys are the same run."""
+
+    as_of: date
+    model_version: str
+    model_digest: str
+    lake_snapshot: int
+    settings_digest: str
+
+    @property
+    def digest(self) -> str:
+        """The ``run_id``: 32 hexadecimal digits."""
+        parts = (self.as_of.isoformat(), self.model_digest, str(self.lake_snapshot), self.settings_digest)
+        return blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run computed and not yet written: its rows in the order of :data:`COLUMNS`."""
+
+    key: RunKey
+    base: float | None
+    features: tuple[str, ...]
+    rows: Sequence[Row]
+    schools: Sequence[dict[str, Any]]
+    """``school_id, county_id, township_id, province_id, name, pupils, held_back`` of each school."""
+
+
+def find(connection: Connection, key: str) -> Any | None:
+    """The complete run of this key, or none."""
+    query = select(Run.__table__).where(Run.key == key, Run.state != STAGED)
+    return connection.execute(query).one_or_none()
+
+
+def abandoned(engine: Engine) -> list[str]:
+    """Keys of runs that were killed before they were complete."""
+    with engine.connect() as connection:
+        return list(connection.execute(select(Run.key).where(Run.state == STAGED)).scalars())
+
+
+def sweep(engine: Engine) -> None:
+    """Remove what abandoned runs have staged."""
+    with engine.begin() as connection:
+        left = select(Run.id).where(Run.state == STAGED)
+        connection.execute(delete(Score).where(Score.run.in_(left)))
+        connection.execute(delete(RunSchool).where(RunSchool.run.in_(left)))
+        connection.execute(delete(Run).where(Run.state == STAGED))
+
+
+def stage(engine: Engine, prepared: Prepared) -> int:
+    """Write a run that nobody reads yet; answers its number."""
+    key = prepared.key
+    with engine.begin() as connection:
+        run = connection.execute(
+            insert(Run).returning(Run.id),
+            {
+                "key": key.digest,
+                "as_of": key.as_of,
+                "model_version": key.model_version,
+                "model_digest": key.model_digest,
+                "lake_snapshot": key.lake_snapshot,
+                "settings_digest": key.settings_digest,
+                "base": prepared.base,
+                "features": json.dumps(prepared.features),
+                "state": STAGED,
+                "checksum": checksum(prepared.rows),
+                "document": "{}",
+            },
+        ).scalar_one()
+        if prepared.schools:
+            connection.execute(insert(RunSchool), [{"run": run, **school} for school in prepared.schools])
+    for start in range(0, len(prepared.rows), BATCH):
+        batch = prepared.rows[start : start + BATCH]
+        with engine.begin() as connection:
+            connection.execute(
+                insert(Score), [{"run": run, **dict(zip(COLUMNS, row, strict=True))} for row in batch]
+            )
+    return int(run)
+
+
+def check(connection: Connection, run: int, rows: int) -> None:
+    """Read a staged run back.
+
+    Raises
+    ------
+    IncompleteRunError
+        Count or checksum differ from what was computed.
+    """
+    expected = connection.execute(select(Run.checksum).where(Run.id == run)).scalar_one()
+    stored = connection.execute(select(func.count()).select_from(Score).where(Score.run == run)).scalar_one()
+    if stored != rows or checksum(_stored_rows(connection, run)) != expected:
+        raise IncompleteRunError(
+            f"The database holds {stored:,} rows of the run where {rows:,} were computed, or other content. "
+            "Nothing was published; check the disk and run again."
+        )
+
+
+def checksum(rows: Iterable[Sequence[Any]]) -> str:
+    """A digest of the rows whatever their order: databases sort text differently."""
+    total = 0
+    for row in rows:
+        total += int.from_bytes(blake2b(repr(tuple(row)).encode(), digest_size=16).digest(), "big")
+    return f"{total % (1 << 128):032x}"
+
+
+def finish(connection: Connection, run: int, state: str, document: dict[str, Any]) -> None:
+    """Mark a run complete with what ``score`` answers for it; flips nothing."""
+    connection.execute(
+        update(Run)
+        .where(Run.id == run)
+        .values(state=state, document=json.dumps(document), finished_at=_now())
+    )
+
+
+def publish(connection: Connection, run: int) -> int:
+    """Flip every school of ``run`` that was not held back; answers how many.
+
+    A school that has no pupil any more and is not in the run gets an empty list, not an old one.
+    """
+    passed = set(connection.execute(_schools(run).where(RunSchool.held_back.is_(None))).scalars())
+    known = set(connection.execute(_schools(run)).scalars())
+    live = set(connection.execute(select(Published.school_id)).scalars())
+    flipped = sorted(passed | (live - known))
+    if not flipped:
+        return 0
+    publication = connection.execute(
+        insert(Publication).returning(Publication.id), {"run": run, "published_at": _now()}
+    ).scalar_one()
+    pointers = [{"school_id": school, "run": run, "publication": publication} for school in flipped]
+    connection.execute(insert(Flip), pointers)
+    for start in range(0, len(flipped), 500):
+        connection.execute(delete(Published).where(Published.school_id.in_(flipped[start : start + 500])))
+    connection.execute(insert(Published), pointers)
+    return len(flipped)
+
+
+def newest(connection: Connection) -> Any | None:
+    """The run of the latest publication, or none."""
+    latest = select(func.max(Publication.id)).scalar_subquery()
+    query = select(Run.__table__).join(Publication, Publication.run == Run.id).where(Publication.id == latest)
+    return connection.execute(query).one_or_none()
+
+
+def pupils_by_county(connection: Connection, run: int) -> dict[str, int]:
+    """Rows per county of a run."""
+    county = func.coalesce(RunSchool.county_id, "")
+    query = select(county, func.sum(RunSchool.pupils)).where(RunSchool.run == run).group_by(county)
+    return {county: int(pupils) for county, pupils in connection.execute(query).all()}
+
+
+def held_back(connection: Connection, run: int) -> list[HeldBack]:
+    """Schools of ``run`` that keep their earlier list, with the date of that list."""
+    query = (
+        select(RunSchool.school_id, RunSchool.held_back, Run.as_of)
+        .outerjoin(Published, Published.school_id == RunSchool.school_id)
+        .outerjoin(Run, Run.id == Published.run)
+        .where(RunSchool.run == run, RunSchool.held_back.is_not(None))
+        .order_by(RunSchool.school_id)
+    )
+    return [HeldBack(f"school:{school}", str(why), live) for school, why, live in connection.execute(query)]
+
+
+def _schools(run: int) -> Any:
+    return select(RunSchool.school_id).where(RunSchool.run == run)
+
+
+def _stored_rows(connection: Connection, run: int) -> Iterator[Sequence[Any]]:
+    columns = [Score.__table__.c[name] for name in COLUMNS]
+    query = select(*columns).where(Score.run == run)
+    yield from connection.execution_options(yield_per=BATCH).execute(query)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)

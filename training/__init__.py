@@ -1,0 +1,1 @@
+"""Snapshots, temporal splits, baselines, fit, calibration, gate, and the simulated county."""

@@ -1,0 +1,97 @@
+"""Fit the trees: shallow, monotone where the declaration says so, and the same bytes every time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from risk_model.features.feature import Feature
+from risk_model.settings import TrainingSettings
+
+ROUNDS = 600
+"""Fixed, not stopped early: a later slice inside the training slice holds too few leavers to stop on,
+and it would cost the trees their latest snapshots."""
+
+SHAPE: dict[str, Any] = {
+    "objective": "binary",
+    "learning_rate": 0.03,
+    "max_depth": 2,
+    "num_leaves": 4,
+    "min_data_in_leaf": 50,
+    "min_sum_hessian_in_leaf": 1.0,
+    "lambda_l2": 10.0,
+    "feature_fraction": 0.12,
+    "bagging_fraction": 0.5,
+    "bagging_freq": 1,
+    "max_bin": 127,
+}
+"""Many small, strongly regularised trees: a county has a few hundred leavers in its history, each seen
+in up to three overlapping snapshots. docs/model.md compares the settings."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Labelled rows in the order of snapshot and student_id."""
+
+    x: NDArray[np.float32]
+    """(n, k), one column per feature; NaN is null."""
+    y: NDArray[np.int8]
+    weight: NDArray[np.float64]
+    """How many rows of the cohort a row stands for; negatives are sampled."""
+    pupils: pd.DataFrame
+    """snapshot, student_id, school_id, grade; n rows."""
+
+    @property
+    def positives(self) -> int:
+        return int(self.y.sum())
+
+    @classmethod
+    def concatenated(cls, first: Rows, second: Rows) -> Rows:
+        """The rows of both, in this order."""
+        return cls(
+            np.concatenate([first.x, second.x]),
+            np.concatenate([first.y, second.y]),
+            np.concatenate([first.weight, second.weight]),
+            pd.concat([first.pupils, second.pupils], ignore_index=True),
+        )
+
+
+def fit_trees(rows: Rows, features: Sequence[Feature], settings: TrainingSettings) -> lgb.Booster:
+    """Fit the trees on the rows of the fitting slice.
+
+    Same rows, features and seed give the same ``model_to_string()`` to the last byte, on any
+    machine: the trees are grown on one thread.
+    """
+    data = lgb.Dataset(
+        rows.x,
+        label=rows.y,
+        weight=rows.weight,
+        feature_name=[feature.name for feature in features],
+        params={"max_bin": SHAPE["max_bin"], "verbose": -1, "feature_pre_filter": False},
+    )
+    return lgb.train(parameters(features, settings), data, num_boost_round=ROUNDS)
+
+
+def parameters(features: Sequence[Feature], settings: TrainingSettings) -> dict[str, Any]:
+    """Everything LightGBM is told; recorded with the run."""
+    return SHAPE | {
+        "monotone_constraints": [feature.direction for feature in features],
+        "monotone_constraints_method": "basic",
+        "seed": settings.seed % 2**31,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": 1,  # two threads wait for each other longer than they work; test days run side by side
+        "feature_pre_filter": False,
+        "verbose": -1,
+    }
+
+
+def margins(booster: lgb.Booster, x: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Raw log-odds, (n,), before calibration."""
+    return np.asarray(booster.predict(x, raw_score=True), dtype=np.float64)

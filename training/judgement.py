@@ -1,0 +1,155 @@
+"""How right the models of the past were, by labels as known today, beside every baseline.
+
+At capacity a baseline gets lists of the same length, school by school, as the model's own: the question
+is who finds more leavers with the same number of places.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from risk_model.evaluation.judged import Judged
+from risk_model.evaluation.metrics import metrics
+from risk_model.evaluation.paired import paired_difference
+from risk_model.evaluation.pooled import pooled
+from risk_model.ranking import capacity, rank
+from risk_model.settings import Settings
+from training.backtest import BASELINES, MODEL, SCORERS
+from training.gate import Evidence, Gain
+
+COMPONENTS = ("dropped_out", "long_absence", "non_return", "transferred_nowhere")
+STATES = ("unknown", "censored", "already_out")
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The figures of one training."""
+
+    predictions: pd.DataFrame
+    """The backtest's rows with ``label`` (NaN = not known), components and ``listed_<scorer>``."""
+    backtest: list[dict[str, Any]]
+    """One document per test snapshot, ascending."""
+    pooled: dict[str, Any]
+    """The same keys over all test snapshots, with intervals; empty without a backtest."""
+    labels: dict[str, Any]
+    evidence: Evidence
+
+    def with_late(self, share: float | None) -> Judgement:
+        """The same with the share of exits learnt later than the reporting lag."""
+        return replace(self, labels={**self.labels, "learnt_late": share})
+
+
+def judge(predictions: pd.DataFrame, labels: pd.DataFrame, settings: Settings) -> Judgement:
+    """Join what was said and what became of it, and count.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        Of :func:`training.backtest.backtest`.
+    labels : DataFrame
+        All columns of the temp table ``labels`` as known today.
+    """
+    told = _listed(_joined(predictions, labels), settings)
+    known = told[told["label"].notna()]
+    snapshots = [_one(day, rows) for day, rows in known.groupby("snapshot", sort=True)]
+    over_all = _over_all(known, settings) if len(known) else {}
+    return Judgement(told, snapshots, over_all, _label_counts(labels), _evidence(len(snapshots), over_all))
+
+
+def _joined(predictions: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
+    told = labels[["snapshot", "student_id", "label", "state", *COMPONENTS]]
+    told = told.astype({"snapshot": "datetime64[us]", "label": "float64"})
+    days = predictions.astype({"snapshot": "datetime64[us]"})
+    return days.merge(told, on=["snapshot", "student_id"], how="left", validate="one_to_one")
+
+
+def _listed(told: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """Who would have been on the list of each scorer; a column ``listed_<scorer>`` each."""
+    parts = [_listed_on_a_day(rows, settings) for _, rows in told.groupby("snapshot", sort=True)]
+    return pd.concat(parts) if parts else told.assign(**{f"listed_{name}": False for name in SCORERS})
+
+
+def _listed_on_a_day(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    listed = capacity(rows.assign(risk=rows[MODEL]), settings.list)
+    places = rows["school_id"].map(pd.Series(listed, index=rows.index).groupby(rows["school_id"]).sum())
+    columns = {f"listed_{MODEL}": listed}
+    for name in BASELINES:
+        position = rank(rows.assign(risk=rows[name]), settings.list)["rank_in_school"]
+        columns[f"listed_{name}"] = (position <= places).to_numpy(dtype=bool)
+    return rows.assign(**columns)
+
+
+def _judged(known: pd.DataFrame, scorer: str, outcome: str = "label") -> Judged:
+    return Judged(
+        y=known[outcome].to_numpy(dtype=np.float64),
+        risk=known[scorer].to_numpy(dtype=np.float64),
+        school=known["school_id"],
+        snapshot=known["snapshot"],
+        capacity=known[f"listed_{scorer}"].to_numpy(dtype=bool),
+    )
+
+
+def _one(day: Any, known: pd.DataFrame) -> dict[str, Any]:
+    measured = {
+        name: metrics(known["label"], known[name].astype(float), known[f"listed_{name}"]) for name in SCORERS
+    }
+    baselines = {name: measured[name] for name in BASELINES}
+    return {"snapshot": day.date().isoformat(), **measured[MODEL], "baselines": baselines}
+
+
+def _over_all(known: pd.DataFrame, settings: Settings) -> dict[str, Any]:
+    training = settings.training
+    draws: dict[str, int] = {"samples": training.bootstrap_samples, "seed": training.seed}
+    model = _judged(known, MODEL)
+    baselines = {name: _judged(known, name) for name in BASELINES}
+    return {
+        **pooled(model, **draws),
+        "baselines": {
+            name: {**pooled(judged, samples=0), "model_gains": paired_difference(model, judged, **draws)}
+            for name, judged in baselines.items()
+        },
+        "components": _components(known, settings),
+    }
+
+
+def _components(known: pd.DataFrame, settings: Settings) -> dict[str, Any]:
+    """The model judged by each component of the label alone: everybody without it counts as stayed."""
+    return {
+        name: metrics(known[name].astype(float), known[MODEL].astype(float), known[f"listed_{MODEL}"])
+        for name in settings.labels.components
+    }
+
+
+def _label_counts(labels: pd.DataFrame) -> dict[str, Any]:
+    """Rows of all snapshots by what became of them."""
+    states = labels["state"].value_counts()
+    counts = {name: int(states.get(name, 0)) for name in (*STATES, "positive", "negative")}
+    components = {name: int(labels[name].fillna(False).sum()) for name in COMPONENTS}
+    return {**counts, "components": components}
+
+
+def _evidence(tests: int, over_all: dict[str, Any]) -> Evidence:
+    interval = over_all.get("intervals", {}).get("expected_over_observed")
+    gains = {
+        name: _gain(measured["model_gains"]["capacity"])
+        for name, measured in over_all.get("baselines", {}).items()
+    }
+    return Evidence(
+        tests=tests,
+        positives=over_all.get("positives", 0),
+        roc_auc=over_all.get("roc_auc"),
+        expected_over_observed=over_all.get("expected_over_observed"),
+        expected_over_observed_interval=None if interval is None else (interval[0], interval[1]),
+        gains=gains,
+    )
+
+
+def _gain(measured: dict[str, float | None]) -> Gain | None:
+    mean, lower, upper = (measured[key] for key in ("difference", "lower", "upper"))
+    if mean is None or lower is None or upper is None:
+        return None
+    return mean, lower, upper

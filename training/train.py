@@ -1,0 +1,240 @@
+"""``train``: look back, test on the past, fit, calibrate, judge, register, promote.
+
+Read :func:`run` from top to bottom; each step is a module of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from getpass import getuser
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from risk_model.errors import MissingError, UsageError
+from risk_model.features.declared import FEATURES
+from risk_model.home import Home
+from risk_model.lake.reading import Lake, open_lake
+from risk_model.model.manifest import Provenance
+from risk_model.registers.declared import REGISTERS
+from risk_model.registry import Champion, Registry
+from risk_model.settings import Settings
+from training import provenance
+from training.backtest import SCORERS, Backtest, backtest
+from training.candidate import Candidate, Soundness, check_bundle, make_candidate
+from training.fit import ROUNDS, parameters
+from training.gate import Gate, gate_for_rule, gate_for_trees
+from training.judgement import Judgement, judge
+from training.plots import backtest_figures, shap_summary
+from training.snapshots import Snapshots
+from training.splits import Plan, plan, snapshot_days
+from training.watch import Watch
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the caller of ``train`` asked for."""
+
+    as_of: date | None = None
+    """None: the latest day anything was recorded."""
+    snapshots: int | tuple[date, ...] | None = None
+    """Days between snapshots, or the days themselves; None: the setting."""
+    promote: str = "auto"
+    keep_predictions: Path | None = None
+
+
+@dataclass(frozen=True)
+class Past:
+    """What was learnt by looking back: everything about the model but its version."""
+
+    as_of: date
+    plan: Plan
+    history_days: int
+    tested: Backtest
+    candidate: Candidate
+    judgement: Judgement
+    provenance: Provenance
+
+
+def run(home: Home, settings: Settings, request: Request, watch: Watch) -> dict[str, Any]:
+    """Train on the registers of ``home`` and answer the document of contract §3.
+
+    Killed at any moment it leaves the champion as it was; the same registers, settings and code give
+    the same bundle again.
+
+    Raises
+    ------
+    MissingError
+        There are no registers.
+    UsageError
+        A snapshot asked for lies outside the history whose labels have matured.
+    """
+    with open_lake(home, settings) as lake:
+        past = look_back(lake, settings, request, watch)
+    registry = Registry(home, settings)
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = Path(folder) / "bundle"
+        past.candidate.save(bundle, past.provenance)
+        soundness = check_bundle(bundle, past.candidate.rows, FEATURES)
+        gate = _gate(past, soundness, registry.champion(), settings)
+        with watch.stage("register", "Drawing and registering"):
+            version = registry.record_run(bundle, **_record(past, gate, settings))
+    promoted = _promote(registry, version, gate, request.promote)
+    if request.keep_predictions is not None:
+        _keep(past.judgement.predictions, request.keep_predictions)
+    return _document(past, gate, version, promoted, watch)
+
+
+def look_back(lake: Lake, settings: Settings, request: Request, watch: Watch) -> Past:
+    """Snapshots, backtest, candidate and judgement; reads the lake and writes nothing."""
+    as_of = request.as_of or lake.latest_recorded_on()
+    first_day = lake.first_day()
+    if as_of is None or first_day is None:
+        raise MissingError("The lake holds no rows yet. Run `dropout-risk import DIR` first.")
+    if not first_day <= as_of <= date.today():
+        raise UsageError(
+            f"--as-of {as_of} lies outside the registers' time: the first mark is of {first_day}, "
+            f"today is {date.today()}. Choose a day in between."
+        )
+    planned = _plan(first_day, as_of, settings, request)
+    snapshots = Snapshots(lake, settings, FEATURES)
+    with watch.stage("features", "Looking back", len(planned.snapshots)) as advance:
+        for day in planned.snapshots:
+            snapshots.add(day)
+            advance(1)
+    training = settings.training
+    with watch.stage("backtest", "Testing on the past", len(planned.tests)) as advance:
+        tested = backtest(snapshots, planned.tests, FEATURES, training, advance)
+    history_days = (as_of - first_day).days
+    with watch.stage("fit", "Fitting"):
+        snapshots.label_as_known_on(as_of, planned.snapshots)
+        candidate = make_candidate(snapshots, planned, history_days, FEATURES, training, tests=tested.days)
+    with watch.stage("judge", "Judging"):
+        judgement = judge(tested.predictions, snapshots.labels(planned.snapshots), settings)
+        late = snapshots.learnt_late(as_of)
+    made = _provenance(lake, settings, as_of, candidate)
+    return Past(as_of, planned, history_days, tested, candidate, judgement.with_late(late), made)
+
+
+def _plan(first_day: date, as_of: date, settings: Settings, request: Request) -> Plan:
+    gap = settings.labels.horizon_days + settings.labels.reporting_lag_days
+    chosen = request.snapshots
+    if isinstance(chosen, tuple):
+        days = chosen
+        outside = [day for day in days if day < first_day or (as_of - day).days < gap]
+        if outside:
+            raise UsageError(
+                f"--snapshots: {', '.join(map(str, outside))} cannot be used: marks begin on {first_day} and "
+                f"labels as of {as_of} have matured only up to {gap} days before. Choose days in between."
+            )
+    else:
+        days = snapshot_days(first_day, as_of, chosen or settings.training.snapshot_every_days, gap)
+    return plan(days, as_of, gap, settings.training.test_snapshots)
+
+
+def _provenance(lake: Lake, settings: Settings, as_of: date, candidate: Candidate) -> Provenance:
+    return Provenance(
+        lake_snapshot=lake.snapshot,
+        as_of=as_of,
+        trained_snapshots=candidate.snapshots,
+        calibration_snapshots=candidate.calibration_snapshots,
+        label=settings.labels.components,
+        horizon_days=settings.labels.horizon_days,
+        code_hash=provenance.code_hash(),
+        lock_hash=provenance.lock_hash(),
+        settings_hash=provenance.settings_hash(settings),
+        seed=settings.training.seed,
+        recorded_on_assumed=lake.assumed(),
+        absent_registers=tuple(sorted(set(REGISTERS) - lake.registers())),
+        reference=candidate.reference(FEATURES),
+        notes={"kind": candidate.why} if candidate.why else {},
+    )
+
+
+def _gate(past: Past, soundness: Soundness, champion: Champion | None, settings: Settings) -> Gate:
+    if past.candidate.trees:
+        evidence = past.judgement.evidence
+        return gate_for_trees(past.candidate, evidence, soundness, past.history_days, settings.training)
+    kind = None if champion is None else champion.load().manifest.kind
+    return gate_for_rule(past.candidate, soundness, past.history_days, kind, settings.training)
+
+
+def _record(past: Past, gate: Gate, settings: Settings) -> dict[str, Any]:
+    """What MLflow keeps of the run; numbers and curves, never a pupil."""
+    trees = past.candidate.trees
+    figures: dict[str, Any] = {}
+    if len(past.judgement.predictions):
+        figures |= backtest_figures(past.judgement.predictions, SCORERS)
+    if trees:
+        names = [feature.name for feature in FEATURES]
+        figures["shap_summary"] = shap_summary(trees.booster, trees.fit.x, names, settings.training.seed)
+    learner = {**parameters(FEATURES, settings.training), "rounds": ROUNDS} if trees else {}
+    return {
+        "params": {
+            "as_of": past.as_of,
+            "kind": past.candidate.kind,
+            "snapshots": len(past.plan.snapshots),
+            "tests": len(past.judgement.backtest),
+            "labels": settings.labels.model_dump(),
+            "training": settings.training.model_dump(),
+            "lightgbm": learner,
+        },
+        "metrics": past.judgement.pooled,
+        "figures": figures,
+        "artifacts": {"gate": gate.document(), "backtest": past.judgement.backtest},
+        "tags": _verdict(gate),
+    }
+
+
+def _verdict(gate: Gate) -> dict[str, str]:
+    """Tags by which ``score`` can say why a version was not promoted."""
+    if gate.passed:
+        return {"gate": "passed"}
+    return {"gate": "failed", "failed_checks": ", ".join(check.name for check in gate.failed)}
+
+
+def _promote(registry: Registry, version: str, gate: Gate, promote: str) -> bool:
+    if promote == "never" or (promote == "auto" and not gate.passed):
+        return False
+    why = "the gate passed"
+    if not gate.passed:
+        why = "forced although the gate failed: " + ", ".join(check.name for check in gate.failed)
+    report = sha256(json.dumps(gate.document(), sort_keys=True, default=float).encode()).hexdigest()
+    registry.promote(version, who=getuser(), why=why, report_digest=report)
+    return True
+
+
+def _keep(predictions: pd.DataFrame, path: Path) -> None:
+    """Readable for the caller alone: it says of pupils who left."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    predictions.to_parquet(path, index=False)
+
+
+def _document(past: Past, gate: Gate, version: str, promoted: bool, watch: Watch) -> dict[str, Any]:
+    judgement: Mapping[str, Any] = {
+        "backtest": past.judgement.backtest,
+        "pooled": past.judgement.pooled,
+        "labels": past.judgement.labels,
+    }
+    return {
+        "version": version,
+        "promoted": promoted,
+        "kind": past.candidate.kind,
+        "as_of": past.as_of,
+        "why": past.candidate.why,
+        "lake_snapshot": past.provenance.lake_snapshot,
+        "fit": [day.isoformat() for day in past.candidate.snapshots],
+        "calibration": [day.isoformat() for day in past.candidate.calibration_snapshots],
+        "gate": gate.document(),
+        **judgement,
+        "skipped": {day.isoformat(): why for day, why in past.tested.skipped.items()},
+        "stages": dict(watch.stages),
+        "seconds": watch.seconds,
+    }
