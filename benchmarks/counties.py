@@ -89,9 +89,7 @@ def judged_together(counties: list[pd.DataFrame]) -> dict[str, Any]:
         "share_of_oracle": compare(rows)["share_of_oracle"],
         "recall_at": figures["recall_at"],
         **{name: [figures[name], *(figures["intervals"][name] or [])] for name in CALIBRATION},
-        "gains": {
-            name: paired_difference(model, _judged(rows, name), samples=SAMPLES) for name in BASELINES
-        },
+        "gains": {name: paired_difference(model, _judged(rows, name), samples=SAMPLES) for name in BASELINES},
     }
 
 
