@@ -31,7 +31,11 @@ def load(folder: Path, digest: str | None = None) -> Bundle:
     BundleError
         A part is missing, altered or not ours; the message names it.
     """
-    verified = verify(folder, digest)
+    return opened(verify(folder, digest), folder)
+
+
+def opened(verified: Verified, folder: Path) -> Bundle:
+    """Parse the parts of a bundle whose bytes were verified; BundleError if a parser cannot read them."""
     calibrator = _read_calibrator(verified.parts[CALIBRATOR])
     return Bundle(folder, verified.manifest, verified.digest, calibrator, _read_scorer(verified))
 

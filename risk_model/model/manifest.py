@@ -76,6 +76,8 @@ class Manifest(Provenance):
     features: tuple[str, ...]
     """Columns of the matrix, in order."""
     parts: Mapping[str, Part]
+    golden: tuple[float, ...] = ()
+    """Risks of the golden rows (:mod:`risk_model.model.golden`) on the day the bundle was made."""
     format: int = FORMAT
 
 
@@ -143,6 +145,7 @@ def _build(document: dict[str, Any]) -> Manifest:
         fields[name] = tuple(date.fromisoformat(day) for day in fields[name])
     for name in ("label", "absent_registers", "features"):
         fields[name] = tuple(str(word) for word in fields[name])
+    fields["golden"] = tuple(float(risk) for risk in fields.get("golden", ()))
     fields["parts"] = {name: Part(**part) for name, part in fields["parts"].items()}
     fields["reference"] = {
         name: Reference(float(stored["null_share"]), tuple(float(value) for value in stored["quantiles"]))

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
 from risk_model.errors import BundleError
 from risk_model.model import manifest as manifests
+from risk_model.model.golden import golden_rows
+from risk_model.model.loading import Verified, opened
 from risk_model.model.logistic import LOGISTIC, LogisticModel
 from risk_model.model.manifest import CALIBRATOR, MANIFEST, Manifest, Part, Provenance
 from risk_model.model.platt import Platt
@@ -74,6 +77,7 @@ def _save(
     files = {**model, CALIBRATOR: calibrator.to_bytes()}
     parts = {name: Part(manifests.digest_of(content), len(content)) for name, content in files.items()}
     manifest = Manifest(**vars(provenance), kind=kind, features=features, parts=parts)
+    manifest = replace(manifest, golden=_golden(folder, manifest, files))
     files[MANIFEST] = manifests.to_bytes(manifest)
     manifests.from_bytes(files[MANIFEST])  # what we cannot read back we do not write
     digest = manifests.digest_of(files[MANIFEST])
@@ -82,6 +86,12 @@ def _save(
         return digest
     write_folder(folder, files)
     return digest
+
+
+def _golden(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -> tuple[float, ...]:
+    bundle = opened(Verified(manifest, "", files), folder)
+    rows = golden_rows(manifest.features, manifest.reference)
+    return tuple(bundle.predict(rows, threads=1).tolist())
 
 
 def _same_or_refuse(folder: Path, files: Mapping[str, bytes]) -> None:
