@@ -29,7 +29,7 @@ class InputRefusedError(RiskModelError, ValueError):
 
 
 class PromotionRefusedError(RiskModelError):
-    """The gate did not pass and ``--require-promotion`` was given."""
+    """The gate did not pass and ``--require-promotion`` was given, or the champion changed meanwhile."""
 
     exit_code = 4
 

@@ -15,6 +15,8 @@ from pathlib import Path
 import sqlalchemy as sa
 
 CHAMPION = "champion"
+IMPORTED = "imported"
+"""Role of a row that says where a version came from; ``why`` is its name there."""
 
 _METADATA = sa.MetaData()
 _TABLE = sa.Table(
@@ -50,7 +52,7 @@ class Promotion:
     """One row: from ``promoted_at`` on, ``version`` has the ``role``."""
 
     role: str
-    """``champion``; other roles come later and do not disturb it."""
+    """``champion``, or ``imported`` for the origin of a version; roles do not disturb each other."""
     version: str
     digest: str
     """SHA-256 of the bundle's manifest, which pins every byte of the model."""

@@ -16,14 +16,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
-from risk_model.errors import BundleError, LockHeldError, MissingError, UsageError
+from risk_model.errors import BundleError, LockHeldError, MissingError, PromotionRefusedError, UsageError
 from risk_model.home import Home
 from risk_model.model.bundle import Bundle
+from risk_model.model.golden import demand_golden
 from risk_model.model.loading import Verified, load, verify
-from risk_model.promotions import CHAMPION, Promotion, Promotions, holder, predecessor
+from risk_model.promotions import CHAMPION, IMPORTED, Promotion, Promotions, holder, predecessor
 from risk_model.run_record import RunRecord
 from risk_model.settings import Settings
 from risk_model.shelf import Shelf
@@ -33,6 +34,8 @@ LOCK_SECONDS = 120.0
 """How long to wait for another process that is registering; it takes seconds."""
 BATCH = 100
 """MLflow takes at most so many parameters in one call."""
+REPORT = "report"
+"""Name of the artifact that holds the document of the training."""
 UNFINISHED = ".mlflow-"
 """Prefix of the folder in which MLflow's database is made."""
 REQUIREMENTS = ("dropout-risk", "lightgbm", "numpy", "pandas", "scipy")
@@ -120,39 +123,135 @@ class Registry:
             tracking.follow(self._aliases())
         return version
 
-    def promote(self, version: str, *, who: str, why: str, report_digest: str | None = None) -> Champion:
+    def promote(
+        self,
+        version: str,
+        *,
+        who: str,
+        why: str,
+        report_digest: str | None = None,
+        instead_of: Champion | Literal["whoever"] | None = "whoever",
+    ) -> Champion:
         """Make ``version`` the champion: one durable row, then MLflow's aliases follow.
+
+        ``instead_of`` is the champion the caller decided against; of two who decide at once the second
+        is told.
 
         Raises
         ------
         MissingError
             There is no such version.
         BundleError
+            Its bundle is damaged or answers otherwise than when it was made; the champion stays.
+        PromotionRefusedError
+            Somebody else promoted a version in the meantime.
+        UsageError
+            ``who`` or ``why`` is empty.
+        """
+        _demand_reasons(who, why)
+        with self._locked(), _quiet():
+            if instead_of != "whoever":
+                self._demand_unchanged(instead_of)
+            tracking = self._existing()
+            chosen = tracking.version(version, self._aliases())
+            self._sound(chosen.version, chosen.digest)
+            promotion = self._appended(chosen.version, chosen.digest, who, why, report_digest)
+            tracking.follow(self._aliases())
+        return self._champion_of(promotion)
+
+    def rollback(self, *, who: str, why: str) -> Champion:
+        """Make the version before the champion champion again; called twice it comes back.
+
+        Without mlflow, so that it takes less than a second and no server is needed: MLflow's aliases
+        follow with the next command that opens it.
+
+        Raises
+        ------
+        MissingError
+            There is no earlier champion.
+        BundleError
             Its bundle is damaged; the champion stays.
         UsageError
             ``who`` or ``why`` is empty.
         """
-        if not who.strip() or not why.strip():
-            raise UsageError("A promotion needs to say who and why. Give both.")
-        with self._locked(), _quiet():
+        _demand_reasons(who, why)
+        with self._locked():
+            history = self.history()
+            before = predecessor(history) if history else None
+            if before is None:
+                raise MissingError("No other version was champion before. Promote one: models promote V.")
+            verify(self._shelf.folder(before.digest), before.digest)  # parsed, it would take longer
+            promotion = self._appended(before.version, before.digest, who, why, before.report_digest)
+        return self._champion_of(promotion)
+
+    def report(self, version: str) -> dict[str, Any]:
+        """What the training of ``version`` printed (contract §3, ``train --json``).
+
+        Raises
+        ------
+        MissingError
+            There is no such version, or its run kept no report (it was imported, or made before).
+        """
+        with _quiet():
             tracking = self._existing()
             chosen = tracking.version(version, self._aliases())
-            last = self.champion()
-            promotion = Promotion(
-                role=CHAMPION,
-                version=chosen.version,
-                digest=chosen.digest,
-                folder=self._shelf.relative(chosen.digest),
-                who=who,
-                promoted_at=datetime.now(UTC),
-                why=why,
-                from_version=None if last is None else last.version,
-                report_digest=report_digest,
-                lake_snapshot=self._sound(chosen).manifest.lake_snapshot,
+            found: dict[str, Any] | None = tracking.json_of(
+                chosen.run_id, REPORT, self._home.mlruns / "artifacts"
             )
-            self._promotions.append(promotion)
-            tracking.follow(self._aliases())
-        return self._champion_of(promotion)
+        if found is None:
+            raise MissingError(
+                f"Version {version} has no report of its training here. Choose another version."
+            )
+        return found
+
+    def follow(self) -> None:
+        """Set MLflow's aliases to what the table of promotions says."""
+        with self._locked(), _quiet():
+            self._existing().follow(self._aliases())
+
+    def folder(self, version: str) -> Path:
+        """Where the bundle of ``version`` lies; MissingError if there is no such version."""
+        with _quiet():
+            chosen = self._existing().version(version, self._aliases())
+        return self._shelf.folder(chosen.digest)
+
+    def _demand_unchanged(self, instead_of: Champion | None) -> None:
+        now = self.champion()
+        if now != instead_of:
+            told = "nobody" if now is None else f"version {now.version}, promoted by {now.who}: {now.why}"
+            raise PromotionRefusedError(
+                f"Meanwhile the champion has changed; it is now {told}. Look at it, then decide again."
+            )
+
+    def note_origin(self, version: str, digest: str, *, who: str, origin: str) -> None:
+        """Keep for good that ``version`` was made by another office, which called it ``origin``."""
+        with self._locked():
+            self._appended(version, digest, who, origin, None, role=IMPORTED)
+
+    def origin(self, version: str) -> str | None:
+        """Where an imported version came from; None for one trained here. Milliseconds, no mlflow."""
+        rows = (row for row in self._promotions.history(IMPORTED) if row.version == version)
+        return next((row.why for row in rows), None)
+
+    def _appended(
+        self, version: str, digest: str, who: str, why: str, report: str | None, role: str = CHAMPION
+    ) -> Promotion:
+        last = self.champion()
+        folder = self._shelf.folder(digest)
+        promotion = Promotion(
+            role=role,
+            version=version,
+            digest=digest,
+            folder=self._shelf.relative(digest),
+            who=who,
+            promoted_at=datetime.now(UTC),
+            why=why,
+            from_version=None if last is None else last.version,
+            report_digest=report,
+            lake_snapshot=verify(folder, digest).manifest.lake_snapshot,
+        )
+        self._promotions.append(promotion)
+        return promotion
 
     def versions(self) -> tuple[Version, ...]:
         """All registered versions, oldest first, with their aliases and metrics."""
@@ -173,8 +272,7 @@ class Registry:
         """
         with _quiet():
             chosen = self._existing().version(version, self._aliases())
-        self._sound(chosen)
-        return load(self._shelf.folder(chosen.digest), chosen.digest)
+        return self._sound(chosen.version, chosen.digest)
 
     def _champion_of(self, promotion: Promotion) -> Champion:
         folder = self._home.folder / promotion.folder
@@ -187,11 +285,14 @@ class Registry:
             promotion.why,
         )
 
-    def _sound(self, chosen: Version) -> Verified:
+    def _sound(self, version: str, digest: str) -> Bundle:
+        """The bundle, if its bytes are those registered and it still answers its golden rows."""
         try:
-            return verify(self._shelf.folder(chosen.digest), chosen.digest)
+            bundle = load(self._shelf.folder(digest), digest)
+            demand_golden(bundle)
         except BundleError as error:
-            raise BundleError(f"Version {chosen.version} is damaged and was not used. {error}") from None
+            raise BundleError(f"Version {version} is damaged and was not used. {error}") from None
+        return bundle
 
     def _aliases(self) -> dict[str, Promotion]:
         """Who holds which alias, as the table of promotions has it: the truth that MLflow follows."""
@@ -251,6 +352,11 @@ class Registry:
                         raise
                     time.sleep(0.05)
             yield
+
+
+def _demand_reasons(who: str, why: str) -> None:
+    if not who.strip() or not why.strip():
+        raise UsageError("A promotion needs to say who and why. Give both.")
 
 
 def _log(tracking: Tracking, run_id: str, place: Path, verified: Verified, record: RunRecord) -> Any:

@@ -5,9 +5,12 @@ It works on a client it is given, so that mlflow itself is imported by the regis
 
 from __future__ import annotations
 
+import json
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from risk_model.errors import MissingError
@@ -92,6 +95,17 @@ class Tracking:
                 return known
         names = ", ".join(known.version for known in versions) or "none yet"
         raise MissingError(f"There is no version {version} of the model; known: {names}. Run models list.")
+
+    def json_of(self, run_id: str, name: str, local: Path) -> Any | None:
+        """The JSON artifact ``name`` of a run, or None; looked for under ``local`` first, because MLflow
+        keeps absolute addresses and a moved home would not find its own files."""
+        here = local / run_id / "artifacts" / f"{name}.json"
+        if here.is_file():
+            return json.loads(here.read_bytes())
+        if all(file.path != here.name for file in self.client.list_artifacts(run_id)):
+            return None
+        with tempfile.TemporaryDirectory() as folder:
+            return json.loads(Path(self.client.download_artifacts(run_id, here.name, folder)).read_bytes())
 
     def follow(self, ours: Mapping[str, Promotion]) -> None:
         """Set MLflow's aliases to ``ours``; heals a promotion that was killed before it came here.

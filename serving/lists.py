@@ -58,6 +58,8 @@ class Page:
     """Rows without a score in the unit, shown or not."""
     everybody: bool = False
     """Whether those not listed are shown, too."""
+    model_origin: str = "trained"
+    """``trained`` on own leavers, the ``rule`` of the school, or ``imported`` from another county."""
     older: list[OlderSchool] = field(default_factory=list)
     """Schools of the unit whose list is older; above a school they are left out and named."""
 
@@ -92,6 +94,7 @@ def published_page(
     shown = rows if top is None else ranked[:top]
     listed = [row["risk"] for row in shown if row["listed"] and row["risk"] is not None]
     alone = None if newest_only else schools[0]
+    told = _document(connection, alone.run if alone else view.newest.id)
     return Page(
         unit=unit,
         title=alone.name if alone else None,
@@ -100,10 +103,11 @@ def published_page(
         stale=view.superseded or (alone is not None and alone.run != view.newest.id),
         rows=shown,
         listed=sum(row["listed"] for row in rows),
-        capacity=_capacity(connection, view, unit, alone.run if alone else view.newest.id),
+        capacity=_capacity(connection, view, unit, told),
         expected_precision=sum(listed) / len(listed) if listed else None,
         open_cases=len(rows) - len(ranked),
         everybody=everybody,
+        model_origin=told.get("model_origin", "trained"),
         older=_older(connection, view, schools),
     )
 
@@ -224,14 +228,21 @@ def _place_in(unit: Unit, row: dict[str, Any]) -> tuple[Any, ...]:
     return (1, -row["risk"], row["rank"], row["county_id"] or "", row["student_id"])
 
 
-def _capacity(connection: Connection, view: _View, unit: Unit, run: int) -> int:
+def _document(connection: Connection, run: int) -> dict[str, Any]:
+    """What ``score`` answered for the run."""
+    found: dict[str, Any] = json.loads(
+        connection.execute(select(Run.document).where(Run.id == run)).scalar_one()
+    )
+    return found
+
+
+def _capacity(connection: Connection, view: _View, unit: Unit, told: Mapping[str, Any]) -> int:
     """Pupils the staff of the unit can look at: a share of each school, or the cap of a class."""
     import numpy as np
 
     from risk_model.ranking import places
 
-    document = connection.execute(select(Run.document).where(Run.id == run)).scalar_one()
-    rules = ListSettings.model_validate(json.loads(document)["capacity"])
+    rules = ListSettings.model_validate(told["capacity"])
     if unit.kind == "class":
         return rules.capacity_per_class
     query = _scores(view, unit, func.count(Score.risk), newest_only=unit.above_school)

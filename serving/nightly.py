@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from risk_model.features.feature import Feature
     from risk_model.lake.reading import Lake
+    from risk_model.model.bundle import Bundle
 
 DECIDING_SECTIONS = {"list", "labels", "quality", "aid"}
 """Sections of the settings that change a list."""
@@ -186,8 +187,16 @@ def _scored(
         watch.lap("publish")
         document = _document(key, scores, watch)
         document["findings"] = findings
+        document["model_origin"] = _origin(home, settings, champion, bundle)
         document["capacity"] = settings.list.model_dump(include=CAPACITY)
         return _decide(connection, settings, run, key, order, document)
+
+
+def _origin(home: Home, settings: Settings, champion: Champion, bundle: Bundle) -> str:
+    """``imported`` from another county, the ``rule`` of the school, or ``trained`` on own leavers."""
+    if Registry(home, settings).origin(champion.version) is not None:
+        return "imported"
+    return "rule" if bundle.manifest.kind == "logistic" else "trained"
 
 
 def declared(names: tuple[str, ...]) -> tuple[Feature, ...]:

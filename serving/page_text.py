@@ -22,6 +22,8 @@ WORDS: dict[Language, dict[str, str]] = {
         "open": "{count} pupils without a score are open cases; leave --top out to see them first.",
         "older": "Not in this list, because theirs is older: {schools}.",
         "older_school": "{school} ({day})",
+        "rule": "Made by the school's own rule (absence and failed exams): there is no fitted model yet.",
+        "imported": "Made by another county's model, which has not yet been judged by this county's leavers.",
         "nobody": "Nobody is listed.",
         "columns": "Rank|Pupil|School|Class|Grade|Risk|Reasons",
         "open_case": "open case",
@@ -38,6 +40,8 @@ WORDS: dict[Language, dict[str, str]] = {
         "open": "另有{count}名学生没有评分，属待核实个案；去掉 --top 即可在名单最前看到。",
         "older": "下列学校名单较旧，未列入：{schools}。",
         "older_school": "{school}（{day}）",
+        "rule": "按学校自有规则（缺勤与不及格）生成：尚无训练好的模型。",
+        "imported": "由其他县的模型生成，尚未经本县辍学数据检验。",
         "nobody": "名单为空。",
         "columns": "名次|学生|学校|班级|年级|风险|原因",
         "open_case": "待核实",
@@ -71,6 +75,7 @@ def _head(page: Page, words: dict[str, str], horizon_days: int) -> list[str]:
     lines = [
         words["head"].format(unit=unit, day=page.as_of.isoformat(), model=page.model_version, stale=stale)
     ]
+    lines += [words[page.model_origin]] if page.model_origin in words else []
     ranked = [row for row in page.rows if row["risk"] is not None]
     listed = sum(row["listed"] for row in page.rows) if page.everybody else page.listed
     shown = words["everybody" if page.everybody else "ranked"]

@@ -1,4 +1,4 @@
-"""Subcommands of the training room: ``simulate``, ``train`` and ``models``.
+"""Subcommands of the training room: ``simulate`` and ``train``.
 
 Imports nothing heavy: the work is imported when a command is called.
 """
@@ -11,11 +11,11 @@ from typing import Any
 
 import click
 
-from risk_model.command.surface import DAY, Day, Office, Result, command, group
+from risk_model.command.surface import DAY, Day, Office, Result, command
 from risk_model.errors import PromotionRefusedError, UsageError
 from training.simulator.command import simulate
 
-__all__ = ["models", "simulate", "train"]
+__all__ = ["simulate", "train"]
 
 EVERY = "every:"
 
@@ -109,31 +109,3 @@ def with_label(settings: Any, horizon_days: int | None, label: str | None) -> An
         wrong = error.errors()[0]
         raise UsageError(f"--label {label}: {wrong['msg']}. Correct it and run again.") from None
     return settings.model_copy(update={"labels": labels})
-
-
-@group("models")
-def models() -> None:
-    """The registry of models: who is champion, since when, and why."""
-
-
-@command("list")
-def list_models(office: Office) -> Result:
-    """All registered versions, newest last."""
-    from training.registered import listed, listing
-
-    versions = listed(office.home, office.settings)
-    return Result(versions, listing(versions))
-
-
-@command("show")
-@click.argument("version")
-def show_model(office: Office, version: str) -> Result:
-    """One version: what it was made from, how it was judged, when it was promoted and why."""
-    from training.registered import described, description
-
-    document = described(office.home, office.settings, version)
-    return Result(document, description(document))
-
-
-models.add_command(list_models)
-models.add_command(show_model)

@@ -23,7 +23,7 @@ from risk_model.home import Home
 from risk_model.lake.reading import Lake, open_lake
 from risk_model.model.manifest import Provenance
 from risk_model.registers.declared import REGISTERS
-from risk_model.registry import Champion, Registry
+from risk_model.registry import REPORT, Champion, Registry
 from risk_model.settings import Settings
 from training import provenance
 from training.backtest import SCORERS, Backtest, backtest
@@ -83,12 +83,19 @@ def run(home: Home, settings: Settings, request: Request, watch: Watch) -> dict[
         past.candidate.save(bundle, past.provenance)
         soundness = check_bundle(bundle, past.candidate.rows, FEATURES)
         gate = _gate(past, soundness, registry.champion(), settings)
+        document = _document(past, gate)
         with watch.stage("register", "Drawing and registering"):
-            version = registry.record_run(bundle, **_record(past, gate, settings))
+            version = registry.record_run(bundle, **_record(past, gate, document, settings))
     promoted = _promote(registry, version, gate, request.promote)
     if request.keep_predictions is not None:
         _keep(past.judgement.predictions, request.keep_predictions)
-    return _document(past, gate, version, promoted, watch)
+    return {
+        "version": version,
+        "promoted": promoted,
+        **document,
+        "stages": dict(watch.stages),
+        "seconds": watch.seconds,
+    }
 
 
 def look_back(lake: Lake, settings: Settings, request: Request, watch: Watch) -> Past:
@@ -165,7 +172,7 @@ def _gate(past: Past, soundness: Soundness, champion: Champion | None, settings:
     return gate_for_rule(past.candidate, soundness, past.history_days, kind, settings.training)
 
 
-def _record(past: Past, gate: Gate, settings: Settings) -> dict[str, Any]:
+def _record(past: Past, gate: Gate, document: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     """What MLflow keeps of the run; numbers and curves, never a pupil."""
     trees = past.candidate.trees
     figures: dict[str, Any] = {}
@@ -187,7 +194,7 @@ def _record(past: Past, gate: Gate, settings: Settings) -> dict[str, Any]:
         },
         "metrics": past.judgement.pooled,
         "figures": figures,
-        "artifacts": {"gate": gate.document(), "backtest": past.judgement.backtest},
+        "artifacts": {"gate": gate.document(), "backtest": past.judgement.backtest, REPORT: document},
         "tags": _verdict(gate),
     }
 
@@ -217,15 +224,14 @@ def _keep(predictions: pd.DataFrame, path: Path) -> None:
     predictions.to_parquet(path, index=False)
 
 
-def _document(past: Past, gate: Gate, version: str, promoted: bool, watch: Watch) -> dict[str, Any]:
+def _document(past: Past, gate: Gate) -> dict[str, Any]:
+    """All that is known of the model before it has a version; kept with the run."""
     judgement: Mapping[str, Any] = {
         "backtest": past.judgement.backtest,
         "pooled": past.judgement.pooled,
         "labels": past.judgement.labels,
     }
     return {
-        "version": version,
-        "promoted": promoted,
         "kind": past.candidate.kind,
         "as_of": past.as_of,
         "why": past.candidate.why,
@@ -235,6 +241,4 @@ def _document(past: Past, gate: Gate, version: str, promoted: bool, watch: Watch
         "gate": gate.document(),
         **judgement,
         "skipped": {day.isoformat(): why for day, why in past.tested.skipped.items()},
-        "stages": dict(watch.stages),
-        "seconds": watch.seconds,
     }

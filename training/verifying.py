@@ -1,0 +1,47 @@
+"""``models verify``: is every registered model what it was, and does MLflow say who is champion?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from risk_model.errors import BundleError
+from risk_model.home import Home
+from risk_model.model.golden import golden_gap
+from risk_model.registry import Registry, Version
+from risk_model.settings import Settings
+
+
+def verified(home: Home, settings: Settings) -> dict[str, Any]:
+    """Every version with its damage, if any; MLflow's aliases are set to the table of promotions."""
+    registry = Registry(home, settings)
+    versions = registry.versions()
+    looked_at = [_looked_at(registry, version) for version in versions]
+    if versions:
+        registry.follow()
+    champion = registry.champion()
+    return {
+        "sound": all(one["damage"] is None for one in looked_at),
+        "champion": champion.version if champion else None,
+        "versions": looked_at,
+    }
+
+
+def verification(document: dict[str, Any]) -> str:
+    """The same as text."""
+    if not document["versions"]:
+        return "No model is registered yet. Run `dropout-risk train`."
+    lines = [f"{one['version']:>4}  {one['damage'] or _sound(one)}" for one in document["versions"]]
+    return "\n".join([*lines, f"Champion: {document['champion'] or 'none'}; MLflow's aliases follow it."])
+
+
+def _sound(one: dict[str, Any]) -> str:
+    return "sound" if one["golden"] else "sound; made before golden rows were kept"
+
+
+def _looked_at(registry: Registry, version: Version) -> dict[str, Any]:
+    try:
+        bundle = registry.bundle(version.version)
+    except BundleError as error:
+        return {"version": version.version, "digest": version.digest, "golden": False, "damage": str(error)}
+    kept = golden_gap(bundle) is not None
+    return {"version": version.version, "digest": version.digest, "golden": kept, "damage": None}
