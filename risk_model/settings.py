@@ -97,6 +97,24 @@ class TrainingSettings(Section):
     process wants the second core: small trees wait for each other at every split."""
     max_roc_auc: Share = 0.97
     """An AUC at or above this is a leak until explained."""
+    max_feature_auc: Share = 0.93
+    """…and so is a single feature at or above this. The strongest honest ones, recent absence, reach 0.8."""
+    max_missing_auc: Share = 0.75
+    """…and a feature of which it tells so much whether it is known at all; new pupils have gaps, too."""
+
+
+class FairnessSettings(Section):
+    """The audit of the list by group."""
+
+    minimum_group: Annotated[int, Field(ge=10)] = 100
+    """Rows of pupils a group needs before its figures are told…"""
+    minimum_positives: Annotated[int, Field(ge=1)] = 10
+    """…and leavers among them."""
+    least_recall_ratio: Share = 0.8
+    """A group whose leavers are found less often than this share of the largest group's is named, if the
+    interval over schools leaves no doubt that they are found less often."""
+    most_missing_more: Share = 0.1
+    """…and one of whose feature values so many more are unknown."""
 
 
 class QualitySettings(Section):
@@ -149,6 +167,7 @@ class Settings(BaseSettings):
     list: ListSettings = ListSettings()
     labels: LabelSettings = LabelSettings()
     training: TrainingSettings = TrainingSettings()
+    fairness: FairnessSettings = FairnessSettings()
     quality: QualitySettings = QualitySettings()
     aid: AidSettings = AidSettings()
     registers: RegisterSettings = RegisterSettings()

@@ -11,6 +11,7 @@ from risk_model.model.platt import Platt
 from risk_model.settings import TrainingSettings
 from training.candidate import Soundness
 from training.gate import Evidence, gate_for_rule, gate_for_trees
+from training.leaks import Leak, Leaks
 
 SETTINGS = TrainingSettings()
 SOUND = Soundness(True, 1e-12, "read back and explained")
@@ -96,3 +97,14 @@ def test_the_document_has_name_value_limit_and_passed_of_each_check():
     document = trees().document()
     assert document["passed"] is True
     assert all({"name", "value", "limit", "passed"} <= set(check) for check in document["checks"])
+
+
+def test_every_kind_of_leak_is_a_check_that_names_its_column():
+    found = Leaks((Leak("single_feature", "exit_code", 0.99, 0.93, "it knows"),), ("single_feature", "twins"))
+    gate = Gate(()).with_leaks(found)
+    assert [(check.name, check.passed) for check in gate.checks] == [
+        ("leak:single_feature", False),
+        ("leak:twins", True),
+    ]
+    assert gate.checks[0].says == "exit_code: it knows"
+    assert not gate.passed

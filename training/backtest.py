@@ -99,7 +99,8 @@ class Backtest:
     """What the models of the past said, and on which days none could be made."""
 
     predictions: pd.DataFrame
-    """``snapshot``, the pupils' columns, one risk per scorer; everybody of each test snapshot."""
+    """``snapshot``, the pupils' columns, ``missing`` (share of features that are null), one risk per scorer;
+    everybody of each test snapshot."""
     skipped: Mapping[date, str]
     """Test days without a model, and why."""
 
@@ -132,7 +133,7 @@ def backtest(
             except (TooFewLeaversError, CalibrationError) as error:
                 skipped[split.known_on] = str(error)
             advance(1)
-    empty = pd.DataFrame(columns=["snapshot", *PUPIL, *SCORERS])
+    empty = pd.DataFrame(columns=["snapshot", *PUPIL, "missing", *SCORERS])
     return Backtest(pd.concat(parts, ignore_index=True) if parts else empty, skipped)
 
 
@@ -149,7 +150,8 @@ def _tested(
     risks = {MODEL: fitted.predict(everybody.x)}
     risks |= {name: baselines[name].predict(everybody.x, everybody.pupils) for name in BASELINES}
     day = pd.Timestamp(given.split.known_on).as_unit("us")
-    return everybody.pupils.assign(snapshot=day, **risks)
+    missing = np.isnan(everybody.x).mean(axis=1)
+    return everybody.pupils.assign(snapshot=day, missing=missing, **risks)
 
 
 def _enough(fit: Rows, calibration: Rows) -> None:

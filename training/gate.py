@@ -8,6 +8,7 @@ from typing import Any
 
 from risk_model.settings import TrainingSettings
 from training.candidate import Candidate, Soundness
+from training.leaks import Leak, Leaks
 
 OWN_RULE = "school_rule"
 RATIO = (0.8, 1.25)
@@ -47,6 +48,10 @@ class Gate:
     @property
     def failed(self) -> tuple[Check, ...]:
         return tuple(check for check in self.checks if not check.passed)
+
+    def with_leaks(self, leaks: Leaks) -> Gate:
+        """The same with a check per kind of leak that was looked for."""
+        return Gate((*self.checks, *(_no_leaks(kind, leaks.of(kind)) for kind in leaks.checked)))
 
     def document(self) -> dict[str, Any]:
         """As ``train --json`` prints it."""
@@ -127,6 +132,14 @@ def _against(name: str, gain: Gain | None) -> Check:
 def _no_leak(auc: float | None, limit: float) -> Check:
     passed = auc is not None and auc < limit
     return Check("roc_auc", auc, limit, passed, f"an AUC of {limit} or more is a leak until it is explained")
+
+
+def _no_leaks(kind: str, found: Sequence[Leak]) -> Check:
+    if not found:
+        return Check(f"leak:{kind}", None, None, True, "nothing was found")
+    worst, more = found[0], len(found) - 1
+    says = f"{worst.column}: {worst.says}" + (f"; and {more} more" if more else "")
+    return Check(f"leak:{kind}", worst.value, worst.limit, False, says)
 
 
 def _ratio(evidence: Evidence) -> Check:

@@ -24,13 +24,15 @@ from risk_model.lake.reading import Lake, open_lake
 from risk_model.model.manifest import Provenance
 from risk_model.registers.declared import REGISTERS
 from risk_model.registry import REPORT, Champion, Registry
-from risk_model.settings import Settings
+from risk_model.settings import Settings, TrainingSettings
 from training import provenance
 from training.backtest import SCORERS, Backtest, backtest
 from training.candidate import Candidate, Soundness, check_bundle, make_candidate
+from training.fairness import audited
 from training.fit import ROUNDS, parameters
 from training.gate import Gate, gate_for_rule, gate_for_trees
 from training.judgement import Judgement, judge
+from training.leaks import Leaks, find_leaks
 from training.plots import backtest_figures, shap_summary
 from training.snapshots import Snapshots
 from training.splits import Plan, plan, snapshot_days
@@ -59,6 +61,8 @@ class Past:
     tested: Backtest
     candidate: Candidate
     judgement: Judgement
+    leaks: Leaks
+    fairness: dict[str, Any]
     provenance: Provenance
 
 
@@ -125,8 +129,22 @@ def look_back(lake: Lake, settings: Settings, request: Request, watch: Watch) ->
     with watch.stage("judge", "Judging"):
         judgement = judge(tested.predictions, snapshots.labels(planned.snapshots), settings)
         late = snapshots.learnt_late(as_of)
+    with watch.stage("audit", "Looking for leaks and unfairness"):
+        leaks = _leaks(candidate, snapshots, training)
+        fairness = audited(lake, snapshots, tested, judgement.predictions, settings)
     made = _provenance(lake, settings, as_of, candidate)
-    return Past(as_of, planned, history_days, tested, candidate, judgement.with_late(late), made)
+    return Past(
+        as_of, planned, history_days, tested, candidate, judgement.with_late(late), leaks, fairness, made
+    )
+
+
+def _leaks(candidate: Candidate, snapshots: Snapshots, training: TrainingSettings) -> Leaks:
+    if candidate.trees is None:
+        return Leaks((), (), (("leaks", f"No trees were fitted. {candidate.why}"),))
+    fitted = candidate.trees
+    labels = snapshots.labels(fitted.split.days)
+    names = [feature.name for feature in FEATURES]
+    return find_leaks(fitted.fit, fitted.calibration, names, labels, training)
 
 
 def _plan(first_day: date, as_of: date, settings: Settings, request: Request) -> Plan:
@@ -167,7 +185,8 @@ def _provenance(lake: Lake, settings: Settings, as_of: date, candidate: Candidat
 def _gate(past: Past, soundness: Soundness, champion: Champion | None, settings: Settings) -> Gate:
     if past.candidate.trees:
         evidence = past.judgement.evidence
-        return gate_for_trees(past.candidate, evidence, soundness, past.history_days, settings.training)
+        gate = gate_for_trees(past.candidate, evidence, soundness, past.history_days, settings.training)
+        return gate.with_leaks(past.leaks)
     kind = None if champion is None else champion.load().manifest.kind
     return gate_for_rule(past.candidate, soundness, past.history_days, kind, settings.training)
 
@@ -240,5 +259,7 @@ def _document(past: Past, gate: Gate) -> dict[str, Any]:
         "calibration": [day.isoformat() for day in past.candidate.calibration_snapshots],
         "gate": gate.document(),
         **judgement,
+        "leaks": past.leaks.document(),
+        "fairness": past.fairness,
         "skipped": {day.isoformat(): why for day, why in past.tested.skipped.items()},
     }
