@@ -10,7 +10,7 @@ import pytest
 from risk_model.model.platt import Platt
 from risk_model.settings import TrainingSettings
 from training.candidate import Soundness
-from training.gate import Evidence, gate_for_rule, gate_for_trees
+from training.gate import Evidence, Gate, gate_for_rule, gate_for_trees
 from training.leaks import Leak, Leaks
 
 SETTINGS = TrainingSettings()
