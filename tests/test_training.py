@@ -146,7 +146,11 @@ def test_without_a_test_day_there_is_nothing_to_judge_and_nothing_breaks():
     nothing = backtest(MadeUp(), (), FEATURES, SETTINGS, forget)
     judged = judge(nothing.predictions, MadeUp().labels(DAYS), Settings(training=SETTINGS))
     assert judged.backtest == []
-    assert judged.pooled == {}
+    assert judged.pooled["students"] == 0
+    assert judged.pooled["roc_auc"] is None
+    assert judged.pooled["recall_at"]["5%"] is None
+    assert set(judged.pooled["baselines"]) == set(BASELINES)
+    assert judged.not_done[0]["what"] == "backtest"
     assert judged.evidence.tests == 0
 
 
@@ -257,3 +261,32 @@ def test_a_model_says_what_was_assumed_and_which_registers_were_absent():
     )
     assert "assumed" not in plain
     assert "no rows of" not in plain
+
+
+def test_stage_grade_and_county_have_figures_or_say_why_not(tested):
+    known = MadeUp().labels([split.known_on for split in plan(DAYS, AS_OF, GAP, 3).tests])
+    judged = judge(tested.predictions, known, Settings(training=SETTINGS))
+    groups = judged.pooled["groups"]
+    assert set(groups) == {"stage", "grade", "county"}
+    for values in groups.values():
+        assert sum(one["students"] for one in values.values()) == judged.pooled["students"]
+        assert all(
+            (one["recall_at_capacity"] is None) == (one["said"] is not None) for one in values.values()
+        )
+
+
+def test_the_regret_of_the_best_scorer_of_a_day_is_nothing(tested):
+    known = MadeUp().labels([split.known_on for split in plan(DAYS, AS_OF, GAP, 3).tests])
+    judged = judge(tested.predictions, known, Settings(training=SETTINGS))
+    assert set(judged.regret) == {MODEL, *BASELINES}
+    assert min(found["mean"] for found in judged.regret.values()) >= 0
+    assert all(found["snapshots"] == 3 for found in judged.regret.values())
+
+
+def test_a_baselines_lift_is_how_many_times_as_precise_the_model_is(tested):
+    known = MadeUp().labels([split.known_on for split in plan(DAYS, AS_OF, GAP, 3).tests])
+    pooled = judge(tested.predictions, known, Settings(training=SETTINGS)).pooled
+    rule = pooled["baselines"]["school_rule"]
+    assert rule["lift_at"]["5%"] == pytest.approx(pooled["precision_at"]["5%"] / rule["precision_at"]["5%"])
+    spread = rule["recall_range_at"]["10%"]
+    assert spread["worst"] < rule["recall_at"]["10%"] < spread["best"], "the rule ties whole classes"

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from risk_model.command.surface import Office
 from risk_model.home import Home
 from training import commands
+from training.backtest import BASELINES
 from training.report import table
 
 MEASURED = {
@@ -20,7 +21,7 @@ MEASURED = {
     "recall_at": {"capacity": 0.5},
     "expected_over_observed": None,
 }
-TEST = {**MEASURED, "baselines": dict.fromkeys(("school_rule", "logistic", "school_only"), MEASURED)}
+TEST = {**MEASURED, "baselines": dict.fromkeys(BASELINES, MEASURED)}
 
 
 def document(*, passed: bool, promoted: bool) -> dict:
@@ -33,6 +34,8 @@ def document(*, passed: bool, promoted: bool) -> dict:
         "gate": {"passed": passed, "checks": [check]},
         "backtest": [{"snapshot": "2025-10-05", **TEST}],
         "pooled": TEST,
+        "not_done": [{"what": "rolling origin", "why": "one day"}],
+        "fairness": {"findings": ["12 rows of pupils with sex = F: nobody found."]},
         "labels": {
             "positive": 9, "negative": 90, "censored": 1, "already_out": 2, "unknown": 3, "learnt_late": None,
         },

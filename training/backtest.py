@@ -27,7 +27,7 @@ from training.snapshots import PUPIL, Everybody
 from training.splits import Split
 
 MODEL = "model"
-BASELINES = ("school_rule", "logistic", "school_only")
+BASELINES = ("school_rule", "logistic", "additive", "school_only")
 SCORERS = (MODEL, *BASELINES)
 MINIMUM_POSITIVES = 50
 """Leavers the trees need in the fitting slice; below this the school's rule is as good."""
@@ -146,7 +146,7 @@ def _tested(
     given: Material, everybody: Everybody, features: Sequence[Feature], settings: TrainingSettings
 ) -> pd.DataFrame:
     fitted = fit_model(given, features, settings)
-    baselines = fit_baselines(fitted.fit, fitted.calibration, features)
+    baselines = fit_baselines(fitted.fit, fitted.calibration, features, settings)
     risks = {MODEL: fitted.predict(everybody.x)}
     risks |= {name: baselines[name].predict(everybody.x, everybody.pupils) for name in BASELINES}
     day = pd.Timestamp(given.split.known_on).as_unit("us")

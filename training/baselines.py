@@ -1,4 +1,4 @@
-"""What the model must beat at the same list length: the school's rule, a regression, the school alone.
+"""What the model must stand against at equal length: the school's rule, two glass boxes, the school alone.
 
 Each baseline is fitted on the rows the model may use and answers a risk, so that it is judged by the
 same figures. Ranking ties are left standing: the evaluation shares them out by expected value.
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from risk_model.features.feature import Feature
 from risk_model.model.platt import fit_platt
-from training.fit import Rows
+from risk_model.settings import TrainingSettings
+from training.fit import Rows, fit_trees, margins
 from training.rule import flags
 
 Risks = NDArray[np.float64]
@@ -87,6 +88,28 @@ def fit_regression(fit: Rows, calibration: Rows) -> Regression:
 
 
 @dataclass(frozen=True)
+class Additive:
+    """Boosted stumps: each feature adds its own curve and nothing else, so a person can read it whole."""
+
+    booster: Any
+    slope: float
+    intercept: float
+
+    def predict(self, x: NDArray[np.floating[Any]], pupils: pd.DataFrame) -> Risks:
+        margin = self.slope * margins(self.booster, x) + self.intercept
+        return 1 / (1 + np.exp(-margin))
+
+
+def fit_additive(
+    fit: Rows, calibration: Rows, features: Sequence[Feature], settings: TrainingSettings
+) -> Additive:
+    """A generalised additive model (Lou, Caruana & Gehrke 2012) under the model's own constraints."""
+    booster = fit_trees(fit, features, settings, {"max_depth": 1, "num_leaves": 2})
+    platt = fit_platt(margins(booster, calibration.x), calibration.y, calibration.weight)
+    return Additive(booster, platt.slope, platt.intercept)
+
+
+@dataclass(frozen=True)
 class SchoolOnly:
     """Everybody of a school and grade has that school's and grade's risk, shrunken."""
 
@@ -120,12 +143,15 @@ def fit_school_only(rows: Rows) -> SchoolOnly:
     return SchoolOnly(overall, rate, ratio)
 
 
-def fit_baselines(fit: Rows, calibration: Rows, features: Sequence[Feature]) -> dict[str, Baseline]:
+def fit_baselines(
+    fit: Rows, calibration: Rows, features: Sequence[Feature], settings: TrainingSettings
+) -> dict[str, Baseline]:
     """All baselines, by the name they have in the document of ``train``."""
     both = Rows.concatenated(fit, calibration)
     names = [feature.name for feature in features]
     return {
         "school_rule": fit_school_rule(both, names),
         "logistic": fit_regression(fit, calibration),
+        "additive": fit_additive(fit, calibration, features, settings),
         "school_only": fit_school_only(both),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,8 +62,13 @@ class Rows:
         )
 
 
-def fit_trees(rows: Rows, features: Sequence[Feature], settings: TrainingSettings) -> lgb.Booster:
-    """Fit the trees on the rows of the fitting slice.
+def fit_trees(
+    rows: Rows,
+    features: Sequence[Feature],
+    settings: TrainingSettings,
+    changes: Mapping[str, Any] | None = None,
+) -> lgb.Booster:
+    """Fit the trees on the rows of the fitting slice; ``changes`` replace parts of ``SHAPE``.
 
     Same rows, features and seed give the same ``model_to_string()`` to the last byte, on any
     machine: the trees are grown on one thread.
@@ -75,7 +80,7 @@ def fit_trees(rows: Rows, features: Sequence[Feature], settings: TrainingSetting
         feature_name=[feature.name for feature in features],
         params={"max_bin": SHAPE["max_bin"], "verbose": -1, "feature_pre_filter": False},
     )
-    return lgb.train(parameters(features, settings), data, num_boost_round=ROUNDS)
+    return lgb.train(parameters(features, settings) | dict(changes or {}), data, num_boost_round=ROUNDS)
 
 
 def parameters(features: Sequence[Feature], settings: TrainingSettings) -> dict[str, Any]:

@@ -16,11 +16,31 @@ from risk_model.evaluation.judged import Judged
 from risk_model.evaluation.metrics import metrics
 from risk_model.evaluation.paired import paired_difference
 from risk_model.evaluation.pooled import pooled
+from risk_model.evaluation.regret import regret
+from risk_model.evaluation.ties import tie_ranges
 from risk_model.ranking import capacity, rank
 from risk_model.settings import Settings
 from training.backtest import BASELINES, MODEL, SCORERS
 from training.gate import Evidence, Gain
+from training.groups import by_group
 
+LISTS = ("1%", "2%", "5%", "10%", "capacity")
+UNKNOWN: dict[str, Any] = {
+    **dict.fromkeys(("roc_auc", "average_precision", "brier", "ece", "expected_over_observed")),
+    "precision_at": dict.fromkeys(LISTS),
+    "recall_at": dict.fromkeys(LISTS),
+}
+NOBODY: dict[str, Any] = {
+    "students": 0,
+    "positives": 0,
+    "snapshots": 0,
+    **UNKNOWN,
+    "intervals": {},
+    "baselines": {name: {**UNKNOWN, "model_gains": {}} for name in BASELINES},
+    "components": {},
+    "groups": {},
+}
+"""The figures over all where no model of the past could be judged: the same keys, nothing in them."""
 COMPONENTS = ("dropped_out", "long_absence", "non_return", "transferred_nowhere")
 STATES = ("unknown", "censored", "already_out")
 
@@ -37,6 +57,9 @@ class Judgement:
     """The same keys over all test snapshots, with intervals; empty without a backtest."""
     labels: dict[str, Any]
     evidence: Evidence
+    regret: dict[str, Any]
+    not_done: list[dict[str, str]]
+    """What could not be judged, and why."""
 
     def with_late(self, share: float | None) -> Judgement:
         """The same with the share of exits learnt later than the reporting lag."""
@@ -56,8 +79,33 @@ def judge(predictions: pd.DataFrame, labels: pd.DataFrame, settings: Settings) -
     told = _listed(_joined(predictions, labels), settings)
     known = told[told["label"].notna()]
     snapshots = [_one(day, rows) for day, rows in known.groupby("snapshot", sort=True)]
-    over_all = _over_all(known, settings) if len(known) else {}
-    return Judgement(told, snapshots, over_all, _label_counts(labels), _evidence(len(snapshots), over_all))
+    over_all = _over_all(known, settings) if len(known) else dict(NOBODY)
+    evidence = _evidence(len(snapshots), over_all)
+    counts = _label_counts(labels)
+    return Judgement(
+        told, snapshots, over_all, counts, evidence, _regret(snapshots), _not_done(snapshots, settings)
+    )
+
+
+def _regret(snapshots: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of every scorer at capacity, over the test snapshots."""
+    rows = [
+        {MODEL: one["recall_at"]["capacity"]}
+        | {name: one["baselines"][name]["recall_at"]["capacity"] for name in BASELINES}
+        for one in snapshots
+    ]
+    return regret(pd.DataFrame(rows, columns=list(SCORERS), dtype=float))
+
+
+def _not_done(snapshots: list[dict[str, Any]], settings: Settings) -> list[dict[str, str]]:
+    asked = settings.training.test_snapshots
+    if len(snapshots) >= asked:
+        return []
+    why = (
+        f"{asked} test snapshots are asked for and {len(snapshots)} could be judged; a test day needs "
+        f"about {2 * settings.training.minimum_history_days} days of history behind it"
+    )
+    return [{"what": "backtest" if not snapshots else "rolling origin", "why": why}]
 
 
 def _joined(predictions: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
@@ -98,7 +146,8 @@ def _one(day: Any, known: pd.DataFrame) -> dict[str, Any]:
         name: metrics(known["label"], known[name].astype(float), known[f"listed_{name}"]) for name in SCORERS
     }
     baselines = {name: measured[name] for name in BASELINES}
-    return {"snapshot": day.date().isoformat(), **measured[MODEL], "baselines": baselines}
+    ranges = tie_ranges(_judged(known, MODEL))
+    return {"snapshot": day.date().isoformat(), **measured[MODEL], **ranges, "baselines": baselines}
 
 
 def _over_all(known: pd.DataFrame, settings: Settings) -> dict[str, Any]:
@@ -106,14 +155,28 @@ def _over_all(known: pd.DataFrame, settings: Settings) -> dict[str, Any]:
     draws: dict[str, int] = {"samples": training.bootstrap_samples, "seed": training.seed}
     model = _judged(known, MODEL)
     baselines = {name: _judged(known, name) for name in BASELINES}
+    found = pooled(model, **draws)
     return {
-        **pooled(model, **draws),
+        **found,
+        **tie_ranges(model),
         "baselines": {
-            name: {**pooled(judged, samples=0), "model_gains": paired_difference(model, judged, **draws)}
+            name: _beside(found, pooled(judged, samples=0), judged)
+            | {"model_gains": paired_difference(model, judged, **draws)}
             for name, judged in baselines.items()
         },
+        "groups": by_group(known, settings.fairness),
         "components": _components(known, settings),
     }
+
+
+def _beside(model: dict[str, Any], measured: dict[str, Any], judged: Judged) -> dict[str, Any]:
+    """A baseline's figures, the luck in them, and how many times as precise the model's lists are."""
+    lift = {
+        name: ours / theirs if ours is not None and theirs else None
+        for name, ours in model["precision_at"].items()
+        for theirs in (measured["precision_at"][name],)
+    }
+    return {**measured, **tie_ranges(judged), "lift_at": lift}
 
 
 def _components(known: pd.DataFrame, settings: Settings) -> dict[str, Any]:
@@ -136,7 +199,8 @@ def _evidence(tests: int, over_all: dict[str, Any]) -> Evidence:
     interval = over_all.get("intervals", {}).get("expected_over_observed")
     gains = {
         name: _gain(measured["model_gains"]["capacity"])
-        for name, measured in over_all.get("baselines", {}).items()
+        for name, measured in over_all["baselines"].items()
+        if measured["model_gains"]
     }
     return Evidence(
         tests=tests,

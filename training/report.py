@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-HEAD = ("snapshot", "pupils", "left", "AUC", "at capacity: found", "rule", "logistic", "school", "exp/obs")
+HEAD = (
+    "snapshot", "pupils", "left", "AUC", "at capacity: found", "rule", "logistic", "additive", "school",
+    "exp/obs",
+)  # fmt: skip
 
 
 def table(document: dict[str, Any]) -> str:
     """The backtest as a table, the gate, and what to do next."""
     rows = [_row(test["snapshot"], test) for test in document["backtest"]]
-    if document["pooled"]:
+    if rows:
         rows.append(_row("all", document["pooled"]))
     parts = [_aligned([HEAD, *rows])] if rows else [document["why"] or "No test snapshot has matured yet."]
     parts.append(_labels(document["labels"]))
     parts.append("\n".join(_check(check) for check in document["gate"]["checks"]))
+    notes = [f"Not judged: {entry['what']}: {entry['why']}." for entry in document["not_done"]]
+    notes += document["fairness"]["findings"]
+    parts += ["\n".join(notes)] if notes else []
     parts.append(_end(document))
     return "\n\n".join(parts)
 
@@ -23,7 +29,7 @@ def _row(day: str, test: dict[str, Any]) -> tuple[str, ...]:
     found = [test["recall_at"]["capacity"]]
     found += [
         test["baselines"][name]["recall_at"]["capacity"]
-        for name in ("school_rule", "logistic", "school_only")
+        for name in ("school_rule", "logistic", "additive", "school_only")
     ]
     return (
         day,

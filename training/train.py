@@ -259,6 +259,8 @@ def _document(past: Past, gate: Gate) -> dict[str, Any]:
         "calibration": [day.isoformat() for day in past.candidate.calibration_snapshots],
         "gate": gate.document(),
         **judgement,
+        "regret": past.judgement.regret,
+        "not_done": past.judgement.not_done,
         "leaks": past.leaks.document(),
         "fairness": past.fairness,
         "skipped": {day.isoformat(): why for day, why in past.tested.skipped.items()},
