@@ -97,6 +97,11 @@ class TrainingSettings(Section):
     process wants the second core: small trees wait for each other at every split."""
     max_roc_auc: Share = 0.97
     """An AUC at or above this is a leak until explained."""
+    least_recall_change: Annotated[float, Field(ge=-1, le=0)] = -0.01
+    """A challenger's recall at capacity above the champion's: the lower end of its interval must reach this.
+    With few leavers it seldom does, and the champion stays; --promote force overrules, on record."""
+    max_churn: Share = 0.6
+    """…and at most this share of the champion's listed pupils may fall off at once."""
     max_feature_auc: Share = 0.93
     """…and so is a single feature at or above this. The strongest honest ones, recent absence, reach 0.8."""
     max_missing_auc: Share = 0.75

@@ -8,6 +8,7 @@ from typing import Any
 
 from risk_model.settings import TrainingSettings
 from training.candidate import Candidate, Soundness
+from training.challenge import Comparison
 from training.leaks import Leak, Leaks
 
 OWN_RULE = "school_rule"
@@ -52,6 +53,12 @@ class Gate:
     def with_leaks(self, leaks: Leaks) -> Gate:
         """The same with a check per kind of leak that was looked for."""
         return Gate((*self.checks, *(_no_leaks(kind, leaks.of(kind)) for kind in leaks.checked)))
+
+    def with_challenge(self, found: Comparison, settings: TrainingSettings) -> Gate:
+        """The same with what is asked of a model that would take a champion's place."""
+        if found.champion is None:
+            return self
+        return Gate((*self.checks, _not_worse_than_champion(found, settings), _churn(found, settings)))
 
     def document(self) -> dict[str, Any]:
         """As ``train --json`` prints it."""
@@ -140,6 +147,30 @@ def _no_leaks(kind: str, found: Sequence[Leak]) -> Check:
     worst, more = found[0], len(found) - 1
     says = f"{worst.column}: {worst.says}" + (f"; and {more} more" if more else "")
     return Check(f"leak:{kind}", worst.value, worst.limit, False, says)
+
+
+def _not_worse_than_champion(found: Comparison, settings: TrainingSettings) -> Check:
+    name, limit = "recall_against_champion", settings.least_recall_change
+    if found.recall_change is None:
+        why = found.not_done or "nobody left on the days both were judged on"
+        return Check(name, None, limit, True, f"not asked: {why}")
+    mean, low, high = found.recall_change
+    says = (
+        f"recall at capacity {mean:+.3f} against champion {found.champion} on {len(found.snapshots)} days "
+        f"(95 % interval {low:+.3f} to {high:+.3f}, {found.positives} leavers); its lower end must reach "
+        f"{limit:+.2f}"
+    )
+    return Check(name, low, limit, low >= limit, says)
+
+
+def _churn(found: Comparison, settings: TrainingSettings) -> Check:
+    limit = settings.max_churn
+    if found.churn is None:
+        return Check(
+            "churn", None, limit, True, f"not asked: {found.not_done or 'the champion lists nobody'}"
+        )
+    says = f"{found.churn:.0%} of the pupils the champion lists would fall off the list at once"
+    return Check("churn", found.churn, limit, found.churn <= limit, says)
 
 
 def _ratio(evidence: Evidence) -> Check:

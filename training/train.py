@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from risk_model.errors import MissingError, UsageError
+from risk_model.errors import BundleError, MissingError, UsageError
 from risk_model.features.declared import FEATURES
 from risk_model.home import Home
 from risk_model.lake.reading import Lake, open_lake
@@ -28,6 +28,7 @@ from risk_model.settings import Settings, TrainingSettings
 from training import provenance
 from training.backtest import SCORERS, Backtest, backtest
 from training.candidate import Candidate, Soundness, check_bundle, make_candidate
+from training.challenge import Comparison, challenge
 from training.fairness import audited
 from training.fit import ROUNDS, parameters
 from training.gate import Gate, gate_for_rule, gate_for_trees
@@ -61,6 +62,7 @@ class Past:
     tested: Backtest
     candidate: Candidate
     judgement: Judgement
+    comparison: Comparison
     leaks: Leaks
     fairness: dict[str, Any]
     provenance: Provenance
@@ -79,9 +81,9 @@ def run(home: Home, settings: Settings, request: Request, watch: Watch) -> dict[
     UsageError
         A snapshot asked for lies outside the history whose labels have matured.
     """
-    with open_lake(home, settings) as lake:
-        past = look_back(lake, settings, request, watch)
     registry = Registry(home, settings)
+    with open_lake(home, settings) as lake:
+        past = look_back(lake, settings, request, watch, registry)
     with tempfile.TemporaryDirectory() as folder:
         bundle = Path(folder) / "bundle"
         past.candidate.save(bundle, past.provenance)
@@ -102,8 +104,13 @@ def run(home: Home, settings: Settings, request: Request, watch: Watch) -> dict[
     }
 
 
-def look_back(lake: Lake, settings: Settings, request: Request, watch: Watch) -> Past:
-    """Snapshots, backtest, candidate and judgement; reads the lake and writes nothing."""
+def look_back(
+    lake: Lake, settings: Settings, request: Request, watch: Watch, registry: Registry | None = None
+) -> Past:
+    """Snapshots, backtest, candidate and judgement; reads the lake and writes nothing.
+
+    With a ``registry`` the champion is judged beside the candidate.
+    """
     as_of = request.as_of or lake.latest_recorded_on()
     first_day = lake.first_day()
     if as_of is None or first_day is None:
@@ -130,12 +137,36 @@ def look_back(lake: Lake, settings: Settings, request: Request, watch: Watch) ->
         judgement = judge(tested.predictions, snapshots.labels(planned.snapshots), settings)
         late = snapshots.learnt_late(as_of)
     with watch.stage("audit", "Looking for leaks and unfairness"):
+        comparison = _challenged(registry, judgement, snapshots, settings)
         leaks = _leaks(candidate, snapshots, training)
         fairness = audited(lake, snapshots, tested, judgement.predictions, settings)
     made = _provenance(lake, settings, as_of, candidate)
     return Past(
-        as_of, planned, history_days, tested, candidate, judgement.with_late(late), leaks, fairness, made
+        as_of=as_of,
+        plan=planned,
+        history_days=history_days,
+        tested=tested,
+        candidate=candidate,
+        judgement=judgement.with_late(late),
+        comparison=comparison,
+        leaks=leaks,
+        fairness=fairness,
+        provenance=made,
     )
+
+
+def _challenged(
+    registry: Registry | None, judgement: Judgement, snapshots: Snapshots, settings: Settings
+) -> Comparison:
+    champion = registry.champion() if registry else None
+    if registry is None or champion is None:
+        return Comparison(None)
+    imported = registry.origin(champion.version) is not None
+    try:
+        bundle = champion.load()
+    except BundleError as error:  # a damaged champion must not keep its successor out
+        return Comparison(champion.version, not_done=str(error))
+    return challenge(judgement.predictions, snapshots, champion.version, bundle, settings, imported=imported)
 
 
 def _leaks(candidate: Candidate, snapshots: Snapshots, training: TrainingSettings) -> Leaks:
@@ -186,7 +217,7 @@ def _gate(past: Past, soundness: Soundness, champion: Champion | None, settings:
     if past.candidate.trees:
         evidence = past.judgement.evidence
         gate = gate_for_trees(past.candidate, evidence, soundness, past.history_days, settings.training)
-        return gate.with_leaks(past.leaks)
+        return gate.with_leaks(past.leaks).with_challenge(past.comparison, settings.training)
     kind = None if champion is None else champion.load().manifest.kind
     return gate_for_rule(past.candidate, soundness, past.history_days, kind, settings.training)
 
@@ -261,6 +292,7 @@ def _document(past: Past, gate: Gate) -> dict[str, Any]:
         **judgement,
         "regret": past.judgement.regret,
         "not_done": past.judgement.not_done,
+        "comparison": past.comparison.document(),
         "leaks": past.leaks.document(),
         "fairness": past.fairness,
         "skipped": {day.isoformat(): why for day, why in past.tested.skipped.items()},
