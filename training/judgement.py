@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from risk_model.evaluation.calibration import calibration_table
 from risk_model.evaluation.judged import Judged
 from risk_model.evaluation.metrics import metrics
 from risk_model.evaluation.paired import paired_difference
@@ -57,6 +58,8 @@ class Judgement:
     """The same keys over all test snapshots, with intervals; empty without a backtest."""
     labels: dict[str, Any]
     evidence: Evidence
+    calibration: list[dict[str, Any]]
+    """Expected and observed by place on the list."""
     regret: dict[str, Any]
     not_done: list[dict[str, str]]
     """What could not be judged, and why."""
@@ -81,9 +84,15 @@ def judge(predictions: pd.DataFrame, labels: pd.DataFrame, settings: Settings) -
     snapshots = [_one(day, rows) for day, rows in known.groupby("snapshot", sort=True)]
     over_all = _over_all(known, settings) if len(known) else dict(NOBODY)
     evidence = _evidence(len(snapshots), over_all)
-    counts = _label_counts(labels)
     return Judgement(
-        told, snapshots, over_all, counts, evidence, _regret(snapshots), _not_done(snapshots, settings)
+        predictions=told,
+        backtest=snapshots,
+        pooled=over_all,
+        labels=_label_counts(labels),
+        evidence=evidence,
+        calibration=calibration_table(known, MODEL) if len(known) else [],
+        regret=_regret(snapshots),
+        not_done=_not_done(snapshots, settings),
     )
 
 

@@ -38,6 +38,22 @@ def show_model(office: Office, version: str) -> Result:
     return Result(document, description(document))
 
 
+@command("card")
+@click.argument("version")
+@click.option("--format", "shape", type=click.Choice(["md", "html"]), default="md", show_default=True)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it to this file.")
+def model_card(office: Office, version: str, shape: str, out: Path | None) -> Result:
+    """The model card: what VERSION is for, how often it is right, for whom it is not, how to object."""
+    from training.card.making import card_of
+
+    text = card_of(office.home, office.settings, version, shape)
+    document = {"version": version, "format": shape, "card": text, "path": str(out) if out else None}
+    if out is None:
+        return Result(document, text)
+    out.write_text(text, encoding="utf-8")
+    return Result(document, f"The card of version {version} is in {out}.")
+
+
 @command("compare")
 @click.argument("version")
 @click.argument("other")
@@ -109,7 +125,7 @@ def import_model(office: Office, bundle: Path) -> Result:
 
 
 for _command in (
-    list_models, show_model, compare_models, promote_model, rollback_models, verify_models, export_model,
-    import_model,
+    list_models, show_model, model_card, compare_models, promote_model, rollback_models, verify_models,
+    export_model, import_model,
 ):  # fmt: skip
     models.add_command(_command)

@@ -28,6 +28,8 @@ from risk_model.settings import Settings, TrainingSettings
 from training import provenance
 from training.backtest import SCORERS, Backtest, backtest
 from training.candidate import Candidate, Soundness, check_bundle, make_candidate
+from training.card.making import cards
+from training.card.reasons import top_reasons
 from training.challenge import Comparison, challenge
 from training.fairness import audited
 from training.fit import ROUNDS, parameters
@@ -91,7 +93,9 @@ def run(home: Home, settings: Settings, request: Request, watch: Watch) -> dict[
         gate = _gate(past, soundness, registry.champion(), settings)
         document = _document(past, gate)
         with watch.stage("register", "Drawing and registering"):
-            version = registry.record_run(bundle, **_record(past, gate, document, settings))
+            record = _record(past, gate, document, settings)
+            record["artifacts"] |= cards(document, bundle)
+            version = registry.record_run(bundle, **record)
     promoted = _promote(registry, version, gate, request.promote)
     if request.keep_predictions is not None:
         _keep(past.judgement.predictions, request.keep_predictions)
@@ -290,6 +294,8 @@ def _document(past: Past, gate: Gate) -> dict[str, Any]:
         "calibration": [day.isoformat() for day in past.candidate.calibration_snapshots],
         "gate": gate.document(),
         **judgement,
+        "calibration_by_place": past.judgement.calibration,
+        "reasons": top_reasons(past.candidate.trees, FEATURES) if past.candidate.trees else [],
         "regret": past.judgement.regret,
         "not_done": past.judgement.not_done,
         "comparison": past.comparison.document(),

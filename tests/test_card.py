@@ -1,0 +1,127 @@
+"""The model card: every section, in both shapes, from what the training recorded and nothing else."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from risk_model.model.manifest import Manifest
+from tests.bundles import PROVENANCE
+from training.card.content import content
+from training.card.rendering import render
+
+SECTIONS = (
+    "What it is for", "What it was made from", "How often it is right", "Is it fair?", "What moves it",
+    "Checks before it may serve", "Where it fails", "How to object",
+)  # fmt: skip
+MANIFEST = Manifest(**vars(PROVENANCE), kind="lightgbm", features=("absence_30", "boarding"), parts={})
+AT = {"1%": 0.3, "2%": 0.4, "5%": 0.5, "10%": 0.6, "capacity": 0.402}
+RULE = {"recall_at": dict.fromkeys(AT, 0.151), "precision_at": dict.fromkeys(AT, 0.04)}
+GROUP = {
+    "students": 1200, "positives": 25, "recall": 0.31, "recall_ratio": 0.75,
+    "recall_ratio_interval": [0.6, 0.9], "precision": 0.1, "false_alarm_rate": 0.02, "said": None,
+}  # fmt: skip
+DOCUMENT = {
+    "why": "",
+    "gate": {"passed": False, "checks": [{"name": "churn", "passed": False, "says": "80 % would fall off"}]},
+    "backtest": [{"snapshot": "2026-01-01"}],
+    "pooled": {
+        "students": 5000, "positives": 60, "roc_auc": 0.88, "recall_at": AT,
+        "precision_at": dict.fromkeys(AT, 0.213), "intervals": {"roc_auc": [0.85, 0.9]},
+        "baselines": {"school_rule": RULE},
+    },
+    "calibration_by_place": [{"band": "0%–1%", "students": 50, "expected": 0.31, "observed": 0.29}],
+    "labels": {"positive": 60, "negative": 4940, "censored": 7, "already_out": 2, "unknown": 1},
+    "fairness": {
+        "attributes": {"left_behind": {"groups": {"true": GROUP}}},
+        "findings": ["1,200 rows of pupils with left_behind = true: found 0.75 times as often."],
+        "not_done": [{"what": "disability", "why": "No row tells it."}],
+    },
+    "not_done": [],
+    "reasons": [
+        {"text": "Missed … of the last 30 days", "family": "attendance", "direction": "more of it, more risk"}
+    ],
+}  # fmt: skip
+UNJUDGED = {
+    "why": "120 days of history are too few.",
+    "pooled": {"positives": 0},
+    "gate": {"passed": True, "checks": []},
+}
+
+
+@pytest.mark.parametrize("shape", ["html", "md"])
+def test_a_card_has_every_section_and_begins_with_how_often_it_is_right(shape):
+    card = render(content(DOCUMENT, MANIFEST, "7"), shape)
+    places = [card.index(section) for section in SECTIONS]
+    assert places == sorted(places)
+    first = re.sub(r"<[^>]+>|\*", "", card[: places[0]])
+    assert "Of 100 pupils on its lists about 21 left" in first
+    assert "its lists held about 40; lists as long made by the school's own rule held about 15" in first
+    assert "did not pass" in first
+
+
+@pytest.mark.parametrize("shape", ["html", "md"])
+def test_what_was_found_and_what_was_not_looked_at_is_on_the_card(shape):
+    card = render(content(DOCUMENT, MANIFEST, "7"), shape)
+    for told in (
+        "left_behind = true",
+        "disability",
+        "No row tells it",
+        "0.75 (0.60 to 0.90)",
+        "0.850 to 0.900",
+    ):
+        assert told in card
+    assert "No rows of: travel" in card
+
+
+@pytest.mark.parametrize("shape", ["html", "md"])
+def test_a_model_nobody_could_judge_yet_says_so_first(shape):
+    card = render(content(UNJUDGED, MANIFEST, "7"), shape)
+    assert "is not known yet" in card
+    assert "120 days of history are too few." in card
+    assert "may be used" in card
+    assert "Of 100 pupils" not in card
+
+
+def test_a_guessed_clock_is_told():
+    guessed = replace(MANIFEST, recorded_on_assumed=True)
+    assert "that day is a guess" in render(content(DOCUMENT, guessed, "7"), "md")
+    assert "that day is a guess" not in render(content(DOCUMENT, MANIFEST, "7"), "md")
+
+
+def test_the_page_fetches_nothing_and_runs_nothing():
+    card = render(content(DOCUMENT, MANIFEST, "7"), "html")
+    assert not re.search(r"https?:|<script|<link|url\(|src=|@import", card)
+    assert len(card.encode()) < 60_000
+
+
+def test_hostile_text_stays_text():
+    evil = "<img src=x onerror=alert(1)> | <b>"
+    document = {**DOCUMENT, "fairness": {**DOCUMENT["fairness"], "findings": [evil]}}
+    assert "<img" not in render(content(document, MANIFEST, "7"), "html")
+    markdown = render(content(document, MANIFEST, "7"), "md")
+    assert "<img" not in markdown
+    assert "\\|" in markdown
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "height"), [(360, 740), (1280, 900)])
+def test_the_page_fits_a_phone_and_a_desk_in_a_real_browser(width, height, tmp_path: Path):
+    from playwright.sync_api import sync_playwright
+
+    quiet = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+    quiet += ["--disable-component-update", "--disable-sync"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=quiet)
+        page = browser.new_page(viewport={"width": width, "height": height})
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.set_content(render(content(DOCUMENT, MANIFEST, "7"), "html"))
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.locator("h2").count() == len(SECTIONS)
+        assert page.locator("text=lists held about").is_visible()
+        assert asked == []
+        browser.close()
