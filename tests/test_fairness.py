@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from datetime import date
 
@@ -163,3 +164,16 @@ def test_attributes_are_read_as_known_on_the_snapshot():
     )
     assert second["left_behind"] == "true"
     assert found[found["student_id"] == "P2"]["sex"].isna().all()
+
+
+def test_where_no_leaver_of_the_largest_group_was_found_there_is_no_ratio(county):
+    """Nothing is divided by nothing: the document stays JSON."""
+    told, protected = county
+    boys = (protected["sex"] == "M").to_numpy()
+    largest = "M" if boys.sum() > len(boys) / 2 else "F"
+    theirs = (protected["sex"] == largest).to_numpy()
+    blind = on_list(told).assign(listed_model=lambda rows: rows["listed_model"] & ~theirs)
+    found = audit(blind, protected, SETTINGS, seed=1)
+    (other,) = {"F", "M"} - {largest}
+    assert found["attributes"]["sex"]["groups"][other]["recall_ratio"] is None
+    json.dumps(found, allow_nan=False)

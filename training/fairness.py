@@ -47,13 +47,18 @@ class Group:
         """Each rate for ``times`` (draws, schools), (draws,); NaN where nobody counts."""
         hits, left = times @ self.true_positives, times @ self.positives
         listed, students = times @ self.listed, times @ self.students
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return {
-                "recall": hits / left,
-                "precision": hits / listed,
-                "false_alarm_rate": (listed - hits) / (students - left),
-                "expected_over_observed": (times @ self.expected) / left,
-            }
+        return {
+            "recall": _share_of(hits, left),
+            "precision": _share_of(hits, listed),
+            "false_alarm_rate": _share_of(listed - hits, students - left),
+            "expected_over_observed": _share_of(times @ self.expected, left),
+        }
+
+
+def _share_of(top: Matrix, bottom: Matrix) -> Matrix:
+    """``top / bottom``; NaN where there is nothing to divide by."""
+    found: Matrix = np.divide(top, bottom, out=np.full(len(top), np.nan), where=bottom > 0)
+    return found
 
 
 def audit(
@@ -170,8 +175,7 @@ def _told(
         few = f"too few to tell ({students} pupils, {left} of them left)"
         return {**counts, **dict.fromkeys(names), "missing": group.missing, "said": few}
     rates, others = group.rates(draws), reference.rates(draws)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rates["recall_ratio"] = rates["recall"] / others["recall"]
+    rates["recall_ratio"] = _share_of(rates["recall"], others["recall"])
     figures: dict[str, Any] = {}
     for name, values in rates.items():
         figures[name] = None if np.isnan(values[0]) else float(values[0])
