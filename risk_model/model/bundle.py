@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -40,6 +40,7 @@ class Scorer(Protocol):
 
     def margin(self, matrix: Matrix, threads: int) -> Matrix: ...
     def contributions(self, matrix: Matrix, threads: int) -> tuple[float, Matrix]: ...
+    def between(self, before: Matrix, now: Matrix) -> Matrix: ...
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,28 @@ class Bundle:
         for start in range(0, len(matrix), chunk):
             part = slice(start, min(start + chunk, len(matrix)))
             yield part, self._explain(matrix[part], threads)
+
+    def between(self, before: Mapping[str, float], now: Mapping[str, float]) -> dict[str, float]:
+        """By which calibrated log-odds each feature moved a pupil's risk from ``before`` to ``now``.
+
+        Shapley values with the values of ``before`` as the reference: they add up to the difference of the
+        two log-odds, and a feature whose value did not move gets 0. Both hold every feature, NaN = null.
+
+        Raises
+        ------
+        BundleError
+            A feature is missing, or the parts do not add up within ``TOLERANCE``.
+        """
+        rows = self._matrix(pd.DataFrame([dict(before), dict(now)]))
+        parts = self.calibrator.slope * self.scorer.between(rows[0], rows[1])
+        first, second = self._calibrated(rows, 1)
+        gap = abs(float(parts.sum()) - (second - first))
+        if not gap <= TOLERANCE:
+            raise BundleError(
+                f"The parts of a change do not add up to it (gap {gap:.3g}). "
+                "Check the values for infinite ones."
+            )
+        return dict(zip(self.features, parts.tolist(), strict=True))
 
     @property
     def base(self) -> float:

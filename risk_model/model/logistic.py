@@ -69,6 +69,15 @@ class LogisticModel:
                 margin += term.contribution(matrix[:, column])
         return margin
 
+    def between(self, before: NDArray[np.float64], now: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Raw log-odds (k,) by which each term moved from one row (k,) to another; 0 where nothing did."""
+        return np.array(
+            [
+                float((term.contribution(now[[column]]) - term.contribution(before[[column]]))[0])
+                for column, term in enumerate(self.terms)
+            ]
+        )
+
 
 def fit_logistic(
     matrix: NDArray[np.float64],

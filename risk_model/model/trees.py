@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from risk_model.errors import BundleError
+from risk_model.model.between import Node, between, read_forest
 
 MODEL = "model.txt"
 
@@ -19,6 +21,7 @@ class Booster(Protocol):
     def feature_name(self) -> list[str]: ...
     def num_model_per_iteration(self) -> int: ...
     def model_to_string(self) -> str: ...
+    def dump_model(self) -> dict[str, Any]: ...
     def predict(self, data: Any, **options: Any) -> Any: ...
 
 
@@ -43,6 +46,14 @@ class TreeModel:
         found = np.asarray(self._booster.predict(matrix, pred_contrib=True, num_threads=threads))
         expected = float(found[0, -1]) if len(found) else 0.0
         return expected, found[:, :-1]
+
+    def between(self, before: NDArray[np.float64], now: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Raw log-odds (k,) by which each feature moved the margin from one row (k,) to another."""
+        return between(self._forest, before, now)
+
+    @cached_property
+    def _forest(self) -> tuple[Node, ...]:
+        return read_forest(self._booster.dump_model())
 
 
 def read_trees(content: bytes, features: Sequence[str]) -> TreeModel:
