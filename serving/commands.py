@@ -74,18 +74,27 @@ def lists(
 @command("explain")
 @click.argument("student")
 @click.option("--as-of", type=DAY, help="As it stood for this day. [default: the published run]")
-def explain(office: Office, student: str, as_of: date | None) -> Result:
-    """Why a pupil has this risk, and what changed since the run before."""
+@click.option(
+    "--what-if",
+    "questions",
+    multiple=True,
+    metavar="FEATURE=VALUE",
+    help="Ask what the model would say with this value, as boarding=true or absence_30=0.05; repeatable.",
+)
+def explain(office: Office, student: str, as_of: date | None, questions: tuple[str, ...]) -> Result:
+    """Why a pupil has this risk, what changed since the run before, and what if."""
+    from risk_model.explanation.whatif import read_changes
     from serving.database import open_database
     from serving.explaining import explain as explained
     from serving.explanation_text import explanation_text
 
     settings = office.settings
+    asked = read_changes(questions) if questions else None
     with (
         open_database(office.home, settings, create=False) as engine,
         engine.connect() as connection,
     ):
-        document = explained(connection, office.home, settings, student, as_of)
+        document = explained(connection, office.home, settings, student, as_of, asked)
     text = explanation_text(document, settings.list.language, settings.labels.horizon_days)
     return Result(document, text)
 

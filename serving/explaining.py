@@ -3,48 +3,50 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection, and_, or_, select
 
 from risk_model.errors import MissingError, UsageError
-from risk_model.explanation.sentences import is_restricted, restricted_sentence, sentence
+from risk_model.explanation.families import families
+from risk_model.explanation.reasons import protective_reasons
+from risk_model.explanation.telling import said, summed
 from risk_model.explanation.words import Language
+from risk_model.features.declared import BY_NAME
 from risk_model.home import Home
-from risk_model.settings import Settings
+from risk_model.settings import ListSettings, Settings
 from serving.archive import read_evidence
+from serving.asking import answer_what_if
+from serving.changes import Part, changes_between
 from serving.tables import PUBLISHED, STORED, Published, Run, Score
 
 KEPT = (PUBLISHED, STORED)
-BASE = "base"
-"""Name of the entry of ``changes`` that tells how the model's own starting point moved."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """One feature of one pupil in one run; values NaN = null, contribution in log-odds."""
-
-    value: float
-    of_class: float
-    contribution: float
 
 
 def explain(
-    connection: Connection, home: Home, settings: Settings, student_id: str, as_of: date | None = None
+    connection: Connection,
+    home: Home,
+    settings: Settings,
+    student_id: str,
+    as_of: date | None = None,
+    asked: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """The document of ``explain --json``; a pupil who changed identifier is found under the old one, too.
 
-    ``1 / (1 + exp(-(base + Σ contribution)))`` is ``risk``; the ``difference`` of all ``changes``
-    adds up to the difference of the log-odds between the two runs.
+    ``1 / (1 + exp(-(base + Σ contribution)))`` is ``risk``, and ``families`` add up to the same; the
+    ``difference`` of all ``changes`` adds up to the difference of the log-odds between the two runs, their
+    ``risk_difference`` to that of the risks. Restricted features are one entry for each family. With
+    ``asked``, values by feature, ``what_if`` is the model's answer to them.
 
     Raises
     ------
     UsageError
-        The pupil is in no run, or in none by that day.
+        The pupil is in no run, or in none by that day; or the question cannot be asked.
+    MissingError
+        The contributions of the run, or the model asked, cannot be read any more.
     """
     now = _score(connection, student_id, as_of)
     if now is None:
@@ -55,20 +57,39 @@ def explain(
         raise UsageError(f"There is no pupil {student_id!r} in {by_then}. Look the identifier up in a list.")
     before = _score_before(connection, now)
     parts = _parts(home, settings, [run for run in (now, before) if run is not None and run.risk is not None])
-    language = settings.list.language
-    document = _about(now)
     here = parts.get(now.key, {})
-    document["contributions"] = [
-        _entry(name, part, language)
-        for name, part in sorted(here.items(), key=lambda item: -abs(item[1].contribution))
-    ]
-    compared = before if now.risk is not None else None
-    document["changed_since"] = compared.as_of.isoformat() if compared else None
-    document["risk_before"] = compared.risk if compared else None
-    document["model_before"] = compared.model_version if compared else None
-    document["model_changed"] = bool(compared and compared.model_digest != now.model_digest)
-    document["changes"] = _changes(now, compared, here, parts[compared.key], language) if compared else []
+    document = {**_about(now), **_made_of(here, settings.list)}
+    document |= _since(home, now, before if now.risk is not None else None, parts, settings.list.language)
+    if asked is not None:
+        document["what_if"] = answer_what_if(home, settings.list, now, here, asked)
     return document
+
+
+def _made_of(here: Mapping[str, Part], rules: ListSettings) -> dict[str, Any]:
+    """Contributions by feature and by family, and what speaks against leaving."""
+    entries = (_entry(name, part, rules.language) for name, part in here.items())
+    contributions = sorted(summed(entries, ("contribution",)), key=lambda entry: -abs(entry["contribution"]))
+    return {
+        "contributions": contributions,
+        "families": families(contributions, BY_NAME, rules.language),
+        "protective": _protective(here, rules),
+    }
+
+
+def _since(
+    home: Home, now: Any, before: Any | None, parts: Mapping[str, Mapping[str, Part]], language: Language
+) -> dict[str, Any]:
+    """What is compared with, and what changed; nothing without an earlier score."""
+    if before is None:
+        none = ("changed_since", "risk_before", "model_before")
+        return {**dict.fromkeys(none), "model_changed": False, "changes": [], "changes_note": None}
+    return {
+        "changed_since": before.as_of.isoformat(),
+        "risk_before": before.risk,
+        "model_before": before.model_version,
+        "model_changed": before.model_digest != now.model_digest,
+        **changes_between(home, now, before, parts, language),
+    }
 
 
 def _newest_identifier(home: Home, settings: Settings, student_id: str) -> str | None:
@@ -142,64 +163,25 @@ def _about(now: Any) -> dict[str, Any]:
 
 
 def _entry(name: str, part: Part, language: Language) -> dict[str, Any]:
-    family, text, told = _said(name, part, language)
+    told = said(name, part.value, part.of_class, language, BY_NAME)
     return {
-        "feature": name,
-        "family": family,
-        "value": _plain(part.value) if told else None,
-        "class_value": _plain(part.of_class) if told else None,
+        "feature": told.feature,
+        "family": told.family,
+        "value": told.value,
+        "class_value": told.class_value,
         "contribution": part.contribution,
-        "text": text,
+        "text": told.text,
     }
 
 
-def _changes(
-    now: Any, before: Any, here: Mapping[str, Part], there: Mapping[str, Part], language: Language
-) -> list[dict[str, Any]]:
-    """What moved, largest first; a feature unknown to one of the two models counts as 0 there."""
-    nothing = Part(math.nan, math.nan, 0.0)
-    moved = [
-        _moved(name, here.get(name, nothing), there.get(name, nothing), language)
-        for name in {**here, **there}
-    ]
-    moved.append(
-        {
-            "feature": BASE,
-            "family": "model",
-            "value_before": before.base,
-            "value": now.base,
-            "difference": now.base - before.base,
-            "text": f"{before.model_version} → {now.model_version}",
-        }
+def _protective(here: Mapping[str, Part], rules: ListSettings) -> list[dict[str, Any]]:
+    known = [name for name in here if name in BY_NAME]
+    if not known:
+        return []
+    rows = np.array(
+        [[(part.value, part.of_class, part.contribution) for part in map(here.get, known) if part]]
     )
-    return sorted(
-        (entry for entry in moved if entry["difference"] != 0), key=lambda entry: -abs(entry["difference"])
-    )
-
-
-def _moved(name: str, now: Part, before: Part, language: Language) -> dict[str, Any]:
-    family, text, told = _said(name, now, language)
-    return {
-        "feature": name,
-        "family": family,
-        "value_before": _plain(before.value) if told else None,
-        "value": _plain(now.value) if told else None,
-        "difference": now.contribution - before.contribution,
-        "text": text,
-    }
-
-
-def _said(name: str, part: Part, language: Language) -> tuple[str, str, bool]:
-    """Family and sentence, and whether the value may be told; of one no longer declared, its name."""
-    from risk_model.features.declared import BY_NAME
-
-    feature = BY_NAME.get(name)
-    if feature is None:
-        return "model", name, True
-    if is_restricted(feature):
-        return feature.family, restricted_sentence(feature.family, language), False
-    return feature.family, sentence(feature, part.value, part.of_class, language), True
-
-
-def _plain(value: float) -> float | None:
-    return None if math.isnan(value) else value
+    values, of_class, contributions = (rows[:, :, number] for number in range(3))
+    features = [BY_NAME[name] for name in known]
+    [told] = protective_reasons(features, values, of_class, contributions, rules)
+    return [reason.as_document() for reason in told]

@@ -13,11 +13,13 @@ import pandas as pd
 import pytest
 
 from risk_model.home import Home
+from risk_model.model.loading import verify
 from risk_model.model.logistic import LogisticModel, Term
 from risk_model.model.platt import Platt
 from risk_model.model.storing import save_logistic
 from risk_model.registry import Champion, Registry
 from risk_model.settings import ListSettings, Settings
+from risk_model.shelf import Shelf
 from serving.archive import Evidence
 from serving.nightly import Order, score_night
 from tests.bundles import PROVENANCE
@@ -38,6 +40,11 @@ def bundle(folder: Path, slope: float = 1.0) -> str:
         Term("grade_level", 0.01, 7.5),
     )
     return save_logistic(folder, LogisticModel(-3.5, terms), Platt(slope, 0.1), PROVENANCE)
+
+
+def shelve(home: Home, folder: Path) -> None:
+    """Put a bundle where the registry would, so that it is found by its digest."""
+    Shelf(home).put(folder, verify(folder))
 
 
 def county(schools: str = "ABC", classes: tuple[str, ...] = ("7A", "8B"), pupils: int = 15) -> pd.DataFrame:
@@ -178,6 +185,7 @@ def county_office_with_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     champion = Champion("3", folder, bundle(folder), datetime(2026, 1, 1, tzinfo=UTC), "D", "gate")
     played = CountyOffice(Home(tmp_path / "home"), county(), SnapshotLake(con), champion)
     played.home.folder.mkdir()
+    shelve(played.home, folder)
     monkeypatch.setattr("risk_model.lake.reading.open_lake", lambda home, settings: played.lake)
     monkeypatch.setattr(
         "risk_model.features.snapshot.snapshot_frame", lambda lake, day, settings: played.frame.copy()

@@ -184,10 +184,10 @@ def test_an_explanation_names_every_feature_with_value_and_text(office):
     office.score()
     parts = explained(office, "B7A13")["contributions"]
     assert {part["feature"] for part in parts} == {
-        "absence_30", "failed_core_latest", "parent_illness", "travel_km", "grade_level"
+        "absence_30", "failed_core_latest", "restricted", "travel_km", "grade_level"
     }  # fmt: skip
     assert all({"feature", "family", "value", "contribution", "text"} <= set(part) for part in parts)
-    [ill] = [part for part in parts if part["feature"] == "parent_illness"]
+    [ill] = [part for part in parts if part["feature"] == "restricted"]
     assert ill["value"] is None
     assert ill["text"] == "A family circumstance (details are restricted)"
 
@@ -226,8 +226,8 @@ def test_a_change_of_the_model_is_part_of_the_split_and_flagged(office, tmp_path
     split = math.fsum(moved["difference"] for moved in now["changes"])
     assert split == pytest.approx(log_odds(now["risk"]) - log_odds(before["risk"]), abs=1e-9)
     assert now["model_changed"]
-    [base] = [moved for moved in now["changes"] if moved["feature"] == "base"]
-    assert base["text"] == "3 → 4"
+    [model] = now["changes"]  # nothing moved but the model
+    assert (model["feature"], model["text"]) == ("model", "3 → 4")
     assert "3 → 4" in explanation_text(now, "en", 90)
 
 

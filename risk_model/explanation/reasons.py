@@ -9,7 +9,7 @@ A pupil with fewer has fewer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from risk_model.explanation.sentences import STATUS_FAMILY, Told, is_restricted, sentences, status_sentence
+from risk_model.explanation.telling import RESTRICTED
 from risk_model.explanation.words import Language
 from risk_model.settings import ListSettings
 
@@ -105,9 +106,18 @@ def _strongest(
 
 
 def reasons(
-    features: Sequence[Told], values: Matrix, of_class: Matrix, contributions: Matrix, settings: ListSettings
+    features: Sequence[Told],
+    values: Matrix,
+    of_class: Matrix,
+    contributions: Matrix,
+    settings: ListSettings,
+    *,
+    protective: bool = False,
 ) -> list[list[Reason]]:
-    """Each pupil's reasons; all matrices have the shape (pupils, features), NaN = null."""
+    """Each pupil's reasons; all matrices have the shape (pupils, features), NaN = null.
+
+    ``protective`` is for :func:`protective_reasons`.
+    """
     chosen = (
         strongest(contributions, features, settings.reasons, values) if len(features) else _nothing(values)
     )
@@ -115,13 +125,44 @@ def reasons(
     for column, feature in enumerate(features):
         rows, places = np.nonzero(chosen == column)
         texts[rows, places] = sentences(
-            feature, values[rows, column], of_class[rows, column], settings.language
+            feature,
+            values[rows, column],
+            of_class[rows, column],
+            settings.language,
+            protective=protective,
         )
     amounts = np.take_along_axis(contributions, np.maximum(chosen, 0), axis=1) if len(features) else chosen
     return [
         _told_once(features, *row)
         for row in zip(chosen.tolist(), texts.tolist(), amounts.tolist(), strict=True)
     ]
+
+
+def protective_reasons(
+    features: Sequence[Told], values: Matrix, of_class: Matrix, contributions: Matrix, settings: ListSettings
+) -> list[list[Reason]]:
+    """What speaks against each pupil's leaving, strongest first, by the rules of :func:`reasons`.
+
+    What is not known protects nobody, and of features that say the same (or of a family's restricted ones)
+    none is told unless together they lower the risk. ``contribution`` is negative.
+    """
+    lowering = -_of_groups_that_lower(np.where(np.isnan(values), 0.0, contributions), features)
+    return [
+        [replace(reason, contribution=-(reason.contribution or 0.0)) for reason in told]
+        for told in reasons(features, values, of_class, lowering, settings, protective=True)
+    ]
+
+
+def _of_groups_that_lower(contributions: Matrix, features: Sequence[Told]) -> Matrix:
+    """``contributions`` with 0 where the whole group does not lower the risk, and for time and grade."""
+    code = _numbered([_saying(feature) for feature in features])
+    kept = np.zeros_like(contributions)
+    for group in range(int(code.max(initial=-1)) + 1):
+        members = np.flatnonzero(code == group)
+        if features[members[0]].family != "time":
+            lowers = contributions[:, members].sum(axis=1, keepdims=True) < 0
+            kept[:, members] = np.where(lowers, contributions[:, members], 0.0)
+    return kept
 
 
 def _told_once(
@@ -144,7 +185,7 @@ def status_reasons(status: str, language: Language) -> list[Reason]:
 
 
 def _shown_name(feature: Told) -> str:
-    return "restricted" if is_restricted(feature) else feature.name
+    return RESTRICTED if is_restricted(feature) else feature.name
 
 
 def _largest(contributions: Matrix, depth: int) -> NDArray[np.intp]:

@@ -95,11 +95,17 @@ def is_restricted(feature: Told) -> bool:
 
 
 def sentences(
-    feature: Told, values: NDArray[np.float64], of_class: NDArray[np.float64], language: Language
+    feature: Told,
+    values: NDArray[np.float64],
+    of_class: NDArray[np.float64],
+    language: Language,
+    *,
+    protective: bool = False,
 ) -> NDArray[np.object_]:
     """The sentence of each pupil; ``values`` and ``of_class`` have shape (pupils,), NaN = null.
 
-    Equal values make equal sentences, so each distinct pair is rendered once.
+    ``protective``: told as what lowers the risk. Equal values make equal sentences, so each distinct pair is
+    rendered once.
     """
     if is_restricted(feature):
         return np.full(len(values), restricted_sentence(feature.family, language), dtype=object)
@@ -109,11 +115,13 @@ def sentences(
     distinct = pairs.drop_duplicates()
     texts = np.empty(len(distinct), dtype=object)
     for number, (value, middle) in enumerate(distinct.itertuples(index=False)):
-        texts[number] = sentence(feature, value, middle, language)
+        texts[number] = sentence(feature, value, middle, language, protective=protective)
     return texts[code]
 
 
-def sentence(feature: Told, value: float, of_class: float, language: Language) -> str:
+def sentence(
+    feature: Told, value: float, of_class: float, language: Language, *, protective: bool = False
+) -> str:
     """One pupil's sentence: the declared text with value and class, or what null means."""
     if np.isnan(value):
         return _text(feature, "null", language)
@@ -121,7 +129,7 @@ def sentence(feature: Told, value: float, of_class: float, language: Language) -
     low = _text(feature, "low", language) if kind == "low" else ""
     shown = amount(abs(value) if low else value, feature.unit)
     text = (_text(feature, kind, language) or _text(feature, "text", language)).replace("{value}", shown)
-    if _compared(feature, value, of_class):
+    if _compared(feature, value, of_class, protective):
         text += OF_CLASS[language].format(with_unit(of_class, feature.unit, language))
     return text
 
@@ -138,13 +146,13 @@ def _kind(feature: Told, value: float) -> str:
     return "one" if shown == "1" else "text"
 
 
-def _compared(feature: Told, value: float, of_class: float) -> bool:
+def _compared(feature: Told, value: float, of_class: float, protective: bool) -> bool:
     """Whether the class's value tells something: not where the value is itself a comparison (one with a
     text for less), a yes or no, or the same for everybody; nor where a reason for risk would read as
-    praise, because the pupil stands better than the class."""
+    praise, because the pupil stands better than the class, or a protective one as blame."""
     told_alone = feature.comparison or bool(feature.low_en) or feature.unit == "flag"
-    better = feature.direction * (value - of_class) < 0
-    return not (np.isnan(of_class) or told_alone or better or feature.family == "time")
+    worse = feature.direction * (value - of_class) * (-1 if protective else 1)
+    return not (np.isnan(of_class) or told_alone or worse < 0 or feature.family == "time")
 
 
 def restricted_sentence(family: str, language: Language) -> str:
