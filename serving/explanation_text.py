@@ -13,6 +13,8 @@ from risk_model.features.declared import BY_NAME
 
 NO_POINT = 0.0005
 """A difference of risk below this is no tenth of a point."""
+MANY = 10
+"""From here on tenths tell nothing."""
 MOVED = 5
 """So many changes are told; the document holds them all."""
 WORDS: dict[Language, dict[str, str]] = {
@@ -30,6 +32,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "model": "The model changed ({text}); that alone makes {points}.",
         "families": "In all, the odds of leaving are multiplied by:",
         "was": "before: {value}",
+        "is": "now: {value}",
         "points": "{sign}{points} points",
         "if": "If it were so: {asked}",
         "then": "the risk would be {then} instead of {now}.",
@@ -50,6 +53,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "model": "模型已更换（{text}），仅此一项使风险变化{points}。",
         "families": "总体上，离校的几率乘以：",
         "was": "此前：{value}",
+        "is": "现在：{value}",
         "points": "{sign}{points}个百分点",
         "if": "假设：{asked}",
         "then": "风险将由{now}变为{then}。",
@@ -100,7 +104,9 @@ def _changed(document: dict[str, Any], words: dict[str, str], language: Language
     before, now = _risk(document["risk_before"], language), _risk(document["risk"], language)
     lines = [words["changed"].format(since=since, before=before, now=now)]
     moved = [entry for entry in document["changes"] if entry["family"] != UNDECLARED]
-    lines += [f"  – {_reason_moved(entries, words, language)}" for entries in _by_reason(moved)[:MOVED]]
+    lines += [
+        f"  – {_reason_moved(entries, 'was', words, language)}" for entries in _by_reason(moved)[:MOVED]
+    ]
     for entry in document["changes"]:
         if entry["feature"] == MODEL:
             points = _points(entry["risk_difference"], words)
@@ -117,15 +123,20 @@ def _by_reason(moved: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     return sorted(groups.values(), key=lambda entries: -abs(fsum(entry["difference"] for entry in entries)))
 
 
-def _reason_moved(entries: list[dict[str, Any]], words: dict[str, str], language: Language) -> str:
-    """The sentence of the feature that moved most the way its reason moved, and by how much altogether."""
+def _reason_moved(
+    entries: list[dict[str, Any]], other: str, words: dict[str, str], language: Language
+) -> str:
+    """The sentence of the feature that moved most the way its reason moved, and by how much altogether.
+
+    ``value_before`` is told as what it ``was``, or what it ``is`` where the sentence is a supposition.
+    """
     up = fsum(entry["difference"] for entry in entries) > 0
     told = max(entries, key=lambda entry: entry["difference"] * (1 if up else -1))
     points = _points(fsum(entry["risk_difference"] for entry in entries), words)
     feature = BY_NAME.get(told["feature"])
     if feature is not None and told["value_before"] is not None and feature.unit != "flag":
         value = with_unit(told["value_before"], feature.unit, language)
-        points = f"{words['was'].format(value=value)}; {points}"
+        points = f"{words[other].format(value=value)}; {points}"
     return f"{words['up' if up else 'down']}: {told['text']} ({points})"
 
 
@@ -135,7 +146,7 @@ def _what_if(answer: dict[str, Any], words: dict[str, str], language: Language) 
     lines = [words["if"].format(asked=asked), f"  {words['then'].format(then=then, now=now)}"]
     for entries in _by_reason(answer["reasons_moved"])[:MOVED]:
         told = [{**entry, "value_before": entry["value"]} for entry in entries]
-        lines.append(f"  – {_reason_moved(told, words, language)}")
+        lines.append(f"  – {_reason_moved(told, 'is', words, language)}")
     for kind, names in (("along", answer["moved_along"]), ("held", answer["held"])):
         if names:
             lines.append(f"  {words[kind].format(names=', '.join(names))}")
@@ -147,7 +158,9 @@ def _bullets(reasons: list[dict[str, Any]]) -> list[str]:
 
 
 def _odds(part: dict[str, Any]) -> str:
-    return f"×{exp(part['contribution']):.2g}"
+    """How much a part multiplies the odds, with two digits at most after the point."""
+    times = exp(part["contribution"])
+    return "×" + (f"{times:,.0f}" if times >= MANY else f"{times:.1f}" if times >= 1 else f"{times:.2f}")
 
 
 def _points(difference: float, words: dict[str, str]) -> str:

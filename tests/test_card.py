@@ -44,6 +44,11 @@ DOCUMENT = {
     "reasons": [
         {"text": "Missed … of the last 30 days", "family": "attendance", "direction": "more of it, more risk"}
     ],
+    "stability": [
+        {"of": of, "change": "one more day away", "students": 50, "first_stays": stays, "first_is_told": 0.98,
+         "all_stay": 0.712, "largest_move": 0.4}
+        for of, stays in (("everybody", 0.456), ("highest 5 %", 0.931))
+    ],
 }  # fmt: skip
 UNJUDGED = {
     "why": "120 days of history are too few.",
@@ -125,3 +130,11 @@ def test_the_page_fits_a_phone_and_a_desk_in_a_real_browser(width, height, tmp_p
         assert page.locator("text=lists held about").is_visible()
         assert asked == []
         browser.close()
+
+
+@pytest.mark.parametrize("shape", ["html", "md"])
+def test_the_card_says_whether_reasons_hold_for_the_pupils_whose_reasons_are_read(shape):
+    card = render(content(DOCUMENT, MANIFEST, "7"), shape)
+    assert all(share in card for share in ("93 %", "98 %", "71 %"))
+    assert "46 %" not in card
+    assert "Do the reasons hold?" not in render(content(UNJUDGED, MANIFEST, "7"), shape)

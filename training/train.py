@@ -30,6 +30,7 @@ from training.backtest import SCORERS, Backtest, backtest
 from training.candidate import Candidate, Soundness, check_bundle, make_candidate
 from training.card.making import cards
 from training.card.reasons import top_reasons
+from training.card.steadiness import stability
 from training.challenge import Comparison, challenge
 from training.fairness import audited
 from training.fit import ROUNDS, parameters
@@ -91,7 +92,7 @@ def run(home: Home, settings: Settings, request: Request, watch: Watch) -> dict[
         past.candidate.save(bundle, past.provenance)
         soundness = check_bundle(bundle, past.candidate.rows, FEATURES)
         gate = _gate(past, soundness, registry.champion(), settings)
-        document = _document(past, gate)
+        document = _document(past, gate, settings)
         with watch.stage("register", "Drawing and registering"):
             record = _record(past, gate, document, settings)
             record["artifacts"] |= cards(document, bundle)
@@ -278,13 +279,14 @@ def _keep(predictions: pd.DataFrame, path: Path) -> None:
     predictions.to_parquet(path, index=False)
 
 
-def _document(past: Past, gate: Gate) -> dict[str, Any]:
+def _document(past: Past, gate: Gate, settings: Settings) -> dict[str, Any]:
     """All that is known of the model before it has a version; kept with the run."""
     judgement: Mapping[str, Any] = {
         "backtest": past.judgement.backtest,
         "pooled": past.judgement.pooled,
         "labels": past.judgement.labels,
     }
+    trees = past.candidate.trees
     return {
         "kind": past.candidate.kind,
         "as_of": past.as_of,
@@ -295,7 +297,8 @@ def _document(past: Past, gate: Gate) -> dict[str, Any]:
         "gate": gate.document(),
         **judgement,
         "calibration_by_place": past.judgement.calibration,
-        "reasons": top_reasons(past.candidate.trees, FEATURES) if past.candidate.trees else [],
+        "reasons": top_reasons(trees, FEATURES) if trees else [],
+        "stability": stability(trees, FEATURES, settings.list.reasons) if trees else [],
         "regret": past.judgement.regret,
         "not_done": past.judgement.not_done,
         "comparison": past.comparison.document(),

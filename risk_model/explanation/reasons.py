@@ -83,7 +83,7 @@ def _strongest(
     pupils, width = contributions.shape
     depth = min(width, DEPTH * count)
     candidates = _largest(contributions, depth)
-    groups, families = _numbered([_saying(f) for f in features]), _numbered([f.family for f in features])
+    groups, families = sayings(features), _numbered([f.family for f in features])
     unmarked = len(set(groups.tolist()))
     of_marks = np.array([f.family == "attendance" and not is_restricted(f) for f in features], dtype=bool)
     said = np.zeros((pupils, unmarked + 1), dtype=bool)
@@ -155,7 +155,7 @@ def protective_reasons(
 
 def _of_groups_that_lower(contributions: Matrix, features: Sequence[Told]) -> Matrix:
     """``contributions`` with 0 where the whole group does not lower the risk, and for time and grade."""
-    code = _numbered([_saying(feature) for feature in features])
+    code = sayings(features)
     kept = np.zeros_like(contributions)
     for group in range(int(code.max(initial=-1)) + 1):
         members = np.flatnonzero(code == group)
@@ -196,6 +196,11 @@ def _largest(contributions: Matrix, depth: int) -> NDArray[np.intp]:
         top = np.broadcast_to(np.arange(depth), (len(contributions), depth))
     falling = np.argsort(-np.take_along_axis(contributions, top, axis=1), axis=1, kind="stable")
     return np.take_along_axis(top, falling, axis=1)
+
+
+def sayings(features: Sequence[Told]) -> NDArray[np.intp]:
+    """A number (k,) for what each feature says; those that say the same have the same."""
+    return _numbered([_saying(feature) for feature in features])
 
 
 def _saying(feature: Told) -> str:

@@ -61,6 +61,7 @@ def content(document: dict[str, Any], manifest: Manifest, version: str) -> dict[
         "findings": audit.get("findings", []),
         "not_done": [*(document.get("not_done") or []), *audit.get("not_done", [])],
         "reasons": document.get("reasons") or [],
+        "steady": [one for one in document.get("stability") or [] if one["of"] == "highest 5 %"],
         "monotone": sum(feature.direction != 0 for feature in FEATURES if feature.name in manifest.features),
         "features": len(manifest.features),
         "limits": LIMITS,
