@@ -14,6 +14,7 @@ from tests.made_up_pupils import MadeUp, features
 from training.backtest import BASELINES, MODEL, backtest, fit_model, material
 from training.baselines import fit_school_only, fit_school_rule
 from training.candidate import check_bundle, make_candidate
+from training.card.steadiness import stability
 from training.fit import fit_trees, margins
 from training.judgement import judge
 from training.registered import description
@@ -124,6 +125,18 @@ def test_the_judgement_has_the_keys_of_the_contract(tested):
     assert {"unknown", "censored", "already_out"} <= set(judged.labels)
     low, high = judged.pooled["intervals"]["roc_auc"]
     assert low <= judged.pooled["roc_auc"] <= high
+
+
+def test_a_training_tells_how_steady_the_reasons_are_for_everybody_and_for_the_head_of_the_list(tested):
+    fitted = fit_model(material(MadeUp(), plan(DAYS, AS_OF, GAP, 3).tests[-1]), FEATURES, SETTINGS)
+    found = {(one["of"], one["change"]): one for one in stability(fitted, FEATURES, 4)}
+    assert {of for of, _ in found} == {"everybody", "highest 5 %"}
+    assert all(0 <= one["first_stays"] <= one["first_is_told"] <= 1 for one in found.values())
+    assert found["everybody", "one more day away without excuse"]["largest_move"] > 0
+    nearer = found["everybody", "200 m nearer to school"]  # no feature of these pupils tells the way
+    assert (nearer["first_stays"], nearer["largest_move"]) == (1.0, 0.0)
+    head = found["highest 5 %", "200 m nearer to school"]["students"]
+    assert 0 < head < nearer["students"]
 
 
 def test_a_baseline_gets_a_list_of_the_same_length_in_every_school(tested):

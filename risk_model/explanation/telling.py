@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import fsum, isnan, nan
+from math import fsum, isnan
 from typing import Any
 
 from risk_model.explanation.sentences import Told, is_restricted, restricted_sentence, sentence
@@ -71,11 +71,6 @@ def summed(entries: Iterable[Mapping[str, Any]], numbers: Sequence[str]) -> list
         totals = {number: fsum(entry[number] for entry in alike) for number in numbers}
         open_ones.append({**alike[0], **totals})
     return open_ones
-
-
-def number(value: float | None) -> float:
-    """A value as a sentence takes it: NaN for null."""
-    return nan if value is None else value
 
 
 def _plain(value: float) -> float | None:

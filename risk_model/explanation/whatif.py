@@ -159,15 +159,6 @@ def _equal(one: float, other: float) -> bool:
     return one == other or (isnan(one) and isnan(other))
 
 
-def numbers(changes: Mapping[str, bool | float]) -> dict[str, float]:
-    """The values of a question as the model takes them.
-
-    >>> numbers({"boarding": True, "absence_30": 0.05})
-    {'boarding': 1.0, 'absence_30': 0.05}
-    """
-    return {name: float(value) for name, value in changes.items()}
-
-
 def read_changes(texts: Sequence[str]) -> dict[str, float]:
     """Questions as they are typed: ``boarding=true``, ``absence_30=0.05``.
 
