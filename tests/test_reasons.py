@@ -9,7 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from risk_model.explanation.reasons import class_values, reasons, status_reasons, strongest
+from risk_model.explanation.reasons import (
+    class_values,
+    protective_reasons,
+    reasons,
+    status_reasons,
+    strongest,
+)
 from risk_model.explanation.sentences import STATUS, sentence
 from risk_model.explanation.words import risk_in_words
 from risk_model.features.declared import BY_NAME, FEATURES
@@ -259,3 +265,28 @@ def test_a_risk_in_words(risk, words):
 
 def test_nobody_scored_needs_no_reasons():
     assert told([ABSENCE], np.empty((0, 1))) == []
+
+
+def protecting(features, contributions, values, of_class):
+    rows = (np.array([row], dtype=float) for row in (values, of_class, contributions))
+    [found] = protective_reasons(features, *rows, ListSettings())
+    return found
+
+
+def test_what_lowers_the_risk_is_told_beside_a_class_that_stands_worse():
+    [better, alone] = protecting([FAILED, KM], [-0.9, -0.4], [0.0, 3.0], [1.0, NAN])
+    assert better.text.endswith("(below 60 %) (class: 1)")
+    assert (better.contribution, alone.contribution) == (-0.9, -0.4)
+    [worse] = protecting([FAILED], [-0.1], [1.0], [0.0])
+    assert "class" not in worse.text
+
+
+def test_what_is_not_known_protects_nobody():
+    assert protecting([KM, ILL], [-0.4, -0.3], [NAN, NAN], [2.0, NAN]) == []
+
+
+def test_features_that_say_the_same_protect_only_if_together_they_lower_the_risk():
+    week, month = BY_NAME["absence_7"], ABSENCE
+    assert protecting([week, month], [-0.2, 0.5], [0.0, 0.1], [NAN, NAN]) == []
+    [told] = protecting([week, month], [-0.6, 0.5], [0.0, 0.1], [NAN, NAN])
+    assert told.feature == "absence_7"
