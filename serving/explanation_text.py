@@ -13,6 +13,8 @@ from risk_model.features.declared import BY_NAME
 
 NO_POINT = 0.0005
 """A difference of risk below this is no tenth of a point."""
+NO_WEIGHT = 0.05
+"""A group that changes the odds by less than about a twentieth is left to the document."""
 MANY = 10
 """From here on tenths tell nothing."""
 MOVED = 5
@@ -86,10 +88,11 @@ def explanation_text(document: dict[str, Any], language: Language, horizon_days:
 
 
 def _families(families: list[dict[str, Any]]) -> list[str]:
-    """A line for each family, with its groups where there are several."""
+    """A line for each family, with its groups where there are several that weigh something."""
     lines = []
     for family in families:
-        groups = [f"{group['name']} {_odds(group)}" for group in family["groups"]]
+        heavy = [group for group in family["groups"] if abs(group["contribution"]) >= NO_WEIGHT]
+        groups = [f"{group['name']} {_odds(group)}" for group in heavy]
         within = f" ({'; '.join(groups)})" if len(groups) > 1 else ""
         lines.append(f"  – {family['name']}: {_odds(family)}{within}")
     return lines
