@@ -1,15 +1,18 @@
 """Rows of text become rows of declared types, each with the first thing that is wrong with it.
 
 Everything is one SQL statement derived from the declaration, so that forty million marks are
-checked at the speed of reading them.
+checked at the speed of reading them. It numbers the faults only; what is told of a fault in words
+(:attr:`Check.problems`) is asked of the few rows that have one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date
+from dataclasses import dataclass
+from functools import cached_property
 
 from risk_model.registers.declaration import RECORDED_ON, RETRACTED, Column, Kind, Register
+from risk_model.registers.fields import Texts
 from risk_model.registers.recording import Recording
 from risk_model.registers.typing_rules import FALSE, TRUE, cleaned, out_of_range, typed, untypable
 
@@ -18,33 +21,89 @@ SHOWN = 200
 PROBLEM_TYPE = 'STRUCT("column" VARCHAR, "value" VARCHAR, reason VARCHAR)'
 
 
-def checked(register: Register, texts: str, present: Collection[str], recording: Recording) -> str:
-    """SQL over ``texts`` (``line``, ``flaw``, a text per column): typed columns, clocks and ``problem``.
+@dataclass(frozen=True)
+class Check:
+    """How ``texts`` become typed rows of ``register``; ``present`` columns are in the file."""
 
-    Columns: ``line``, the register's own, ``recorded_on``, ``opened_on_record`` (null: one fact),
-    ``retracted``, ``problem`` (null: the row is valid so far). A retracted row keeps its key only.
-    """
-    used = [column for column in register.delivered if column.name in present]
-    values = ", ".join(_value(column, present) for column in register.delivered)
-    cleans = "".join(f", {cleaned(column)} AS text_{column.name}" for column in used)
-    content = ", ".join(
-        column.name if column.key or column.name not in present
-        else f"CASE WHEN NOT gone THEN {column.name} END AS {column.name}"
-        for column in register.columns
-    )  # fmt: skip
-    own = "typed." + ", typed.".join(column.name for column in register.columns)
-    return f"""
-        WITH cleaned AS NOT MATERIALIZED (SELECT line, flaw{cleans} FROM ({texts})),
-        typed AS NOT MATERIALIZED (SELECT *, {values} FROM cleaned),
-        dated AS NOT MATERIALIZED (
-            SELECT line, flaw, {own}, typed.told_on, coalesce(gone, false) AS gone
-                   {"".join(f", text_{column.name}" for column in used)},
-                   {recording.known_on(register)} AS known_on,
-                   {recording.opened_on(register) or "NULL::DATE"} AS opened_on_record
-            FROM typed{recording.join(register)})
-        SELECT line, {content}, known_on AS recorded_on, opened_on_record, gone AS retracted,
-               {_problem(register, used, recording.today)} AS problem
-        FROM dated"""
+    register: Register
+    texts: Texts
+    present: Collection[str]
+    recording: Recording
+
+    @property
+    def rows(self) -> str:
+        """SQL: ``line``, the register's columns, the clocks, ``retracted`` and ``fault``.
+
+        ``fault`` is the number of the first thing that is wrong with the row, 0 where it is valid so far;
+        ``opened_on_record`` is null where the row is one fact. A retracted row keeps its key only.
+        """
+        content = ", ".join(
+            column.name if column.key or column.name not in self.present
+            else f"CASE WHEN NOT gone THEN {column.name} END AS {column.name}"
+            for column in self.register.columns
+        )  # fmt: skip
+        return f"""{self._typed}
+            SELECT line, {content}, known_on AS recorded_on, opened_on_record, gone AS retracted,
+                   {self._fault} AS fault
+            FROM dated"""
+
+    @property
+    def problems(self) -> str:
+        """SQL: ``line`` and ``problem`` (of :data:`PROBLEM_TYPE`) of the rows with a fault."""
+        told = " ".join(f"WHEN {number} THEN {one.problem}" for number, one in enumerate(self._faults, 1))
+        return f"""
+            SELECT line, CASE fault {told} END AS problem
+            FROM ({self._typed} SELECT *, {self._fault} AS fault FROM dated) WHERE fault > 0"""
+
+    @property
+    def _used(self) -> list[Column]:
+        return [column for column in self.register.delivered if column.name in self.present]
+
+    @property
+    def _typed(self) -> str:
+        register, recording = self.register, self.recording
+        values = ", ".join(_value(column, self.present) for column in register.delivered)
+        cleans = "".join(f", {cleaned(one, self.texts.blanks)} AS text_{one.name}" for one in self._used)
+        own = "typed." + ", typed.".join(column.name for column in register.columns)
+        return f"""
+            WITH cleaned AS NOT MATERIALIZED (SELECT line, flaw{cleans} FROM ({self.texts.sql})),
+            typed AS NOT MATERIALIZED (SELECT *, {values} FROM cleaned),
+            dated AS NOT MATERIALIZED (
+                SELECT line, flaw, {own}, typed.told_on, coalesce(gone, false) AS gone
+                       {"".join(f", text_{column.name}" for column in self._used)},
+                       {recording.known_on(register)} AS known_on,
+                       {recording.opened_on(register) or "NULL::DATE"} AS opened_on_record
+                FROM typed{recording.join(register)})"""
+
+    @property
+    def _fault(self) -> str:
+        cases = " ".join(f"WHEN {one.condition} THEN {number}" for number, one in enumerate(self._faults, 1))
+        return f"(CASE {cases} ELSE 0 END)::USMALLINT"
+
+    @cached_property
+    def _faults(self) -> list[_Fault]:
+        """Everything that can be wrong: the row's shape first, then its columns in order."""
+        used, today = self._used, self.recording.today
+        faults = [_Fault("flaw IS NOT NULL", struct("NULL::VARCHAR", "NULL::VARCHAR", "flaw"))]
+        for column in used:
+            faults += [_fault(column, condition, reason) for condition, reason in _own_faults(column)]
+        if RECORDED_ON in used:
+            late = f"lies after the day of import, {today}"
+            faults.append(_fault(RECORDED_ON, f"told_on > DATE '{today}'", late))
+        for column in used:
+            faults += [_fault(column, condition, reason) for condition, reason in _cross_faults(column, used)]
+        # A file may lack one of them; that it has at least one was asked of its header.
+        either = [column for column in used if column.name in self.register.one_of]
+        if either:
+            empty = " AND ".join(f"text_{column.name} IS NULL" for column in either)
+            faults.append(_fault(either[0], empty, f"{' or '.join(self.register.one_of)} is needed"))
+        return faults
+
+
+@dataclass(frozen=True)
+class _Fault:
+    condition: str
+    problem: str
 
 
 def _value(column: Column, present: Collection[str]) -> str:
@@ -54,27 +113,7 @@ def _value(column: Column, present: Collection[str]) -> str:
     return f"{typed(column, f'text_{column.name}')} AS {name}"
 
 
-def _problem(register: Register, used: list[Column], today: date) -> str:
-    """A CASE over everything that can be wrong, the row's shape first, then its columns in order."""
-    nowhere = struct("NULL::VARCHAR", "NULL::VARCHAR", "flaw")
-    cases = [f"WHEN flaw IS NOT NULL THEN {nowhere}"]
-    for column in used:
-        cases += [_case(column, condition, reason) for condition, reason in _faults(column)]
-    if RECORDED_ON in used:
-        cases.append(
-            _case(RECORDED_ON, f"told_on > DATE '{today}'", f"lies after the day of import, {today}")
-        )
-    for column in used:
-        cases += [_case(column, condition, reason) for condition, reason in _cross_faults(column, used)]
-    # A file may lack one of them; that it has at least one was asked of its header.
-    either = [column for column in used if column.name in register.one_of]
-    if either:
-        empty = " AND ".join(f"text_{column.name} IS NULL" for column in either)
-        cases.append(_case(either[0], empty, f"{' or '.join(register.one_of)} is needed"))
-    return f"CASE {' '.join(cases)} END"
-
-
-def _faults(column: Column) -> list[tuple[str, str]]:
+def _own_faults(column: Column) -> list[tuple[str, str]]:
     if column.name in (RECORDED_ON.name, RETRACTED.name):
         return _clock_faults(column)
     faults = []
@@ -109,14 +148,13 @@ def _cross_faults(column: Column, used: list[Column]) -> list[tuple[str, str]]:
     return faults
 
 
-def _case(column: Column, condition: str, reason: str) -> str:
+def _fault(column: Column, condition: str, reason: str) -> _Fault:
     text = f"text_{column.name}"
     shown = f"left({text}, {SHOWN})"
     if column.identity or column.secret_number:
         shown = f"'(hidden, ' || length({text}) || ' characters)'"
     told = reason.replace("'", "''")
-    problem = struct(f"'{column.name}'", shown, f"'{told}'")
-    return f"WHEN {condition} THEN {problem}"
+    return _Fault(condition, struct(f"'{column.name}'", shown, f"'{told}'"))
 
 
 def struct(column: str, value: str, reason: str) -> str:

@@ -25,7 +25,7 @@ def reject_unknown(con: duckdb.DuckDBPyConnection, register: Register) -> None:
                 INSERT INTO {REJECTED}
                 SELECT '{register.name}', number, {_problem(column)}
                 FROM {STAGE}.{register.name}
-                WHERE problem IS NULL AND NOT retracted AND {column.name} IS NOT NULL
+                WHERE fault = 0 AND NOT retracted AND {column.name} IS NOT NULL
                   AND {column.name} NOT IN ({known})""")
 
 

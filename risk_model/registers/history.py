@@ -17,7 +17,7 @@ def date_pupils(con: duckdb.DuckDBPyConnection) -> None:
     """Make the temporary table of each pupil's first spell, in the delivery or in the lake."""
     sources = [f"SELECT student_id, started_on FROM {MAIN}.enrolments"]
     if has_table(con, STAGE, "enrolments"):
-        sources.append(f"SELECT student_id, started_on FROM {STAGE}.enrolments WHERE problem IS NULL")
+        sources.append(f"SELECT student_id, started_on FROM {STAGE}.enrolments WHERE fault = 0")
     con.execute(f"""
         CREATE OR REPLACE TEMP TABLE {FIRST_SPELLS} AS
         SELECT student_id, min(started_on) AS started_on FROM ({" UNION ALL ".join(sources)})
@@ -27,7 +27,7 @@ def date_pupils(con: duckdb.DuckDBPyConnection) -> None:
 def earliest_event(con: duckdb.DuckDBPyConnection) -> date | None:
     """First day anything of the delivery happened; None where nothing has a day."""
     days = [
-        f"SELECT min({register.event_column}) AS day FROM {STAGE}.{register.name} WHERE problem IS NULL"
+        f"SELECT min({register.event_column}) AS day FROM {STAGE}.{register.name} WHERE fault = 0"
         for register in REGISTERS.values()
         if register.event_column is not None and has_table(con, STAGE, register.name)
     ]

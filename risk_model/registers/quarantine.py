@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from risk_model.lake.attaching import quoted
-from risk_model.registers.staging import LINE_BITS, REJECTED, STAGE
+from risk_model.registers.staging import FAULTY, LINE_BITS, REJECTED
 
 _FORMULA = r"(?s)[\s]*[=+\-@\t\r＝＋－＠].*"
 _NUMBER = r"[+-]?\d+(\.\d+)?"
@@ -20,10 +20,10 @@ _NUMBER = r"[+-]?\d+(\.\d+)?"
 def rejected_rows(registers: Sequence[str]) -> str:
     """SQL of ``register, number, problem``; a row that fell twice is told with one reason."""
     return " UNION ALL ".join(
-        f"SELECT '{name}' AS register, number, problem FROM {STAGE}.{name} WHERE problem IS NOT NULL"
-        f" UNION ALL SELECT register, number, min(problem) FROM {REJECTED}"
+        f"SELECT register, number, min(problem) AS problem FROM {table}"
         f" WHERE register = '{name}' GROUP BY ALL"
         for name in registers
+        for table in (FAULTY, REJECTED)
     )
 
 

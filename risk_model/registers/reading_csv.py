@@ -30,9 +30,22 @@ LONGEST_RECORD = 1000
 PARALLEL_ROWS = 1 << 16
 """DuckDB gives each piece of an Arrow table to another thread."""
 DELIMITERS = (",", "\t", ";")
+BLANKS = tuple(blank.encode() for blank in " \t\u00a0\u3000")
 ENCODINGS = ("utf-8", "gb18030")
 _HEADER_LIMIT = 1 << 20
 _NEWLINE, _QUOTE = 10, 34
+
+
+@dataclass(frozen=True)
+class Texture:
+    """What bytes hold beside plain cells; what is not there need not be looked for row by row."""
+
+    quotes: bool
+    nul: bool
+    blanks: bool
+    """There are blanks (or broken newlines) that may have to be trimmed off a cell."""
+    newline: int
+    """Characters that end every record: 1, 2 (CRLF), or 0 where they are mixed."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +53,7 @@ class Batch:
     """Records of a file: ``rec`` (text, newline included), ``line`` (1-based), ``broken`` (open quote)."""
 
     table: pa.Table
-    quotes: bool
-    nul: bool
+    texture: Texture
     consumed: int
     """Bytes of the file read so far, for the progress bar."""
 
@@ -88,7 +100,7 @@ def batches(file: CsvFile) -> Iterator[Batch]:
         rest = cut.rest
         if (table := _after_header(cut, file.header_line)).num_rows:
             pieces = table.to_batches(max_chunksize=PARALLEL_ROWS)
-            yield Batch(pa.Table.from_batches(pieces), cut.quotes, cut.nul, consumed)
+            yield Batch(pa.Table.from_batches(pieces), cut.texture, consumed)
         line = cut.next_line
 
 
@@ -97,21 +109,33 @@ class _Cut:
     table: pa.Table
     rest: bytes
     next_line: int
-    quotes: bool
-    nul: bool
+    texture: Texture
+
+
+def texture(text: bytes, delimiter: str) -> Texture:
+    """Look ``text`` (UTF-8) over, at the speed of memory.
+
+    >>> texture(b"S1,2025-09-01\\r\\nS2,2025-09-01\\r\\n", ",")
+    Texture(quotes=False, nul=False, blanks=False, newline=2)
+    """
+    returns, quotes = text.count(b"\r"), b'"' in text
+    newline = 1 if not returns else 2 if returns == text.count(b"\n") == text.count(b"\r\n") else 0
+    # Outside quotes the delimiter itself is no part of a cell.
+    blanks = any(one in text for one in BLANKS if quotes or one != delimiter.encode())
+    return Texture(quotes, b"\0" in text, blanks or quotes or not newline, newline)
 
 
 def _cut(text: bytes, first_line: int, last: bool, delimiter: str) -> _Cut:
     """Cut ``text`` into records; what may continue in the next block is ``rest``."""
+    found = texture(text, delimiter)
+    if last and text and not text.endswith(b"\n"):
+        text += b"\r\n" if found.newline == 2 else b"\n"
     codes = np.frombuffer(text, np.uint8)
     ends = np.flatnonzero(codes == _NEWLINE) + 1
-    if last and len(text) and (not len(ends) or ends[-1] != len(text)):
-        ends = np.append(ends, len(text))
-    quotes = b'"' in text
     closed = np.ones(len(ends), bool)
     broken: list[int] = []
     whole = len(ends)
-    if quotes:
+    if found.quotes:
         whole = _close_quotes(text, codes, ends, closed, broken, last, delimiter)
     ends, closed = ends[:whole], closed[:whole]
     numbers = np.flatnonzero(np.concatenate([[True], closed[:-1]])) if whole else np.empty(0, np.int64)
@@ -121,7 +145,7 @@ def _cut(text: bytes, first_line: int, last: bool, delimiter: str) -> _Cut:
         {"rec": texts, "line": numbers + first_line, "broken": np.isin(numbers, np.array(broken, np.int64))}
     )
     end = int(offsets[-1])
-    return _Cut(table, text[end:], first_line + whole, quotes, b"\0" in text)
+    return _Cut(table, text[end:], first_line + whole, found)
 
 
 def _close_quotes(

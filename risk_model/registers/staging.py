@@ -1,7 +1,8 @@
 """The working copy of a delivery: an encrypted database that lives for one import.
 
-``stage.<register>`` holds every row read, typed, with its ``problem``; ``stage.rejected`` the rows
-that only fell when compared with others. A row's number is its file's number and its line.
+``stage.<register>`` holds every row read, typed, with the number of its ``fault`` (0: none);
+``stage.faulty`` tells those faults in words, ``stage.rejected`` the rows that only fell when compared
+with others. A row's number is its file's number and its line.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+import numpy as np
 
 from risk_model.lake.attaching import quoted
 from risk_model.registers.checking import PROBLEM_TYPE
@@ -21,6 +23,7 @@ from risk_model.registers.declaration import Register
 LINE_BITS = 40
 """A row's number is ``file << 40 | line``."""
 STAGE = "stage"
+FAULTY = f"{STAGE}.faulty"
 REJECTED = f"{STAGE}.rejected"
 
 
@@ -32,7 +35,8 @@ def attached_stage(con: duckdb.DuckDBPyConnection, folder: Path) -> Iterator[Non
     # The key is never written down: an abandoned working copy is unreadable.
     key = secrets.token_hex(32)
     con.execute(f"ATTACH {quoted(folder / 'import.duckdb')} AS {STAGE} (ENCRYPTION_KEY '{key}')")
-    con.execute(f"CREATE TABLE {REJECTED} (register VARCHAR, number BIGINT, problem {PROBLEM_TYPE})")
+    for table in (FAULTY, REJECTED):
+        con.execute(f"CREATE TABLE {table} (register VARCHAR, number BIGINT, problem {PROBLEM_TYPE})")
     try:
         yield
     finally:
@@ -51,20 +55,41 @@ def create_table(con: duckdb.DuckDBPyConnection, register: Register) -> None:
     columns = ", ".join(f"{column.name} {column.kind.value}" for column in register.columns)
     con.execute(
         f"CREATE TABLE IF NOT EXISTS {STAGE}.{register.name} (number BIGINT, {columns}, recorded_on DATE,"
-        f" opened_on_record DATE, retracted BOOLEAN, problem {PROBLEM_TYPE})"
+        " opened_on_record DATE, retracted BOOLEAN, fault USMALLINT)"
     )
 
 
-def add_rows(con: duckdb.DuckDBPyConnection, register: Register, file: int, checked: str) -> None:
-    """Append the rows of the SQL ``checked`` as rows of file number ``file``."""
+def add_rows(con: duckdb.DuckDBPyConnection, register: Register, file: int, rows: str) -> None:
+    """Append the typed ``rows`` (SQL) as rows of file number ``file``."""
     con.execute(f"""
         INSERT INTO {STAGE}.{register.name} BY NAME
-        SELECT ({file}::BIGINT << {LINE_BITS}) | line AS number, * EXCLUDE (line) FROM ({checked})""")
+        SELECT {_number(file)} AS number, * EXCLUDE (line) FROM ({rows})""")
+
+
+def faulty_lines(con: duckdb.DuckDBPyConnection, register: Register, file: int, after: int) -> np.ndarray:
+    """Lines behind line ``after`` of file number ``file`` that have a fault."""
+    low = (file << LINE_BITS) + after
+    found = con.execute(
+        f"SELECT number - {file << LINE_BITS} AS line FROM {STAGE}.{register.name}"
+        f" WHERE fault > 0 AND number > {low} AND number < {(file + 1) << LINE_BITS}"
+    )
+    return np.array([line for (line,) in found.fetchall()], np.int64)
+
+
+def add_problems(con: duckdb.DuckDBPyConnection, register: Register, file: int, problems: str) -> None:
+    """Append the ``problems`` (SQL: ``line``, ``problem``) of rows of file number ``file``."""
+    con.execute(f"""
+        INSERT INTO {FAULTY} SELECT '{register.name}', {_number(file)}, problem FROM ({problems})""")
+
+
+def _number(file: int) -> str:
+    return f"({file}::BIGINT << {LINE_BITS}) | line"
 
 
 def forget_file(con: duckdb.DuckDBPyConnection, register: Register, file: int) -> None:
     """Take the rows of file number ``file`` out again: its encoding turned out to be another."""
-    con.execute(f"DELETE FROM {STAGE}.{register.name} WHERE number >> {LINE_BITS} = {file}")
+    for table in (f"{STAGE}.{register.name}", FAULTY):
+        con.execute(f"DELETE FROM {table} WHERE number >> {LINE_BITS} = {file}")
 
 
 def create_facts(con: duckdb.DuckDBPyConnection, register: Register, today: date, delivery: int) -> str:
@@ -76,7 +101,7 @@ def create_facts(con: duckdb.DuckDBPyConnection, register: Register, today: date
     name = f"facts_{register.name}"
     own = ", ".join(column.name for column in register.columns)
     stamps = f"DATE '{today}' AS imported_on, {delivery}::BIGINT AS delivery, retracted"
-    valid = f"FROM {STAGE}.{register.name} WHERE problem IS NULL"
+    valid = f"FROM {STAGE}.{register.name} WHERE fault = 0"
     fallen = f"SELECT number FROM {REJECTED} WHERE register = '{register.name}'"
     if con.execute(f"{fallen} LIMIT 1").fetchall():
         valid += f" AND number NOT IN ({fallen})"

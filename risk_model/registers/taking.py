@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 
 from risk_model.lake.attaching import quoted
 from risk_model.registers.accounts import FileReport
-from risk_model.registers.checking import checked
+from risk_model.registers.checking import Check
 from risk_model.registers.declaration import Register
 from risk_model.registers.delivery import DeliveredFile
-from risk_model.registers.fields import RECORDS, cell_texts, csv_texts, parquet_texts
+from risk_model.registers.fields import RECORDS, Texts, cell_texts, csv_texts, parquet_texts
 from risk_model.registers.header import Header, UnreadableFileError, match
-from risk_model.registers.reading_csv import ENCODINGS, CsvFile, batches, open_csv
+from risk_model.registers.reading_csv import ENCODINGS, Batch, CsvFile, batches, open_csv
 from risk_model.registers.recording import Recording
-from risk_model.registers.staging import add_rows, create_table, forget_file
+from risk_model.registers.staging import add_problems, add_rows, create_table, faulty_lines, forget_file
 
 Advance = Callable[[int], None]
 
@@ -55,7 +59,7 @@ class Taking:
 
     def _csv_in(self, file: DeliveredFile, register: Register, encoding: str) -> str:
         opened: CsvFile = open_csv(file.path, register, encoding)
-        for batch in batches(opened):
+        for batch in _ahead(batches(opened)):
             self._add(file, opened.header, csv_texts(register, opened, batch), batch.table)
             self._advance(batch.consumed)
         return _note(opened.header)
@@ -80,14 +84,38 @@ class Taking:
             raise UnreadableFileError(f"it is no readable Parquet: {_first_line(error, file.path)}") from None
         return _note(header)
 
-    def _add(self, file: DeliveredFile, header: Header, texts: str, records: object | None) -> None:
+    def _add(self, file: DeliveredFile, header: Header, texts: Texts, records: pa.Table | None) -> None:
+        """Stage rows; then, for the few that have a fault, what is wrong with them."""
         assert file.register is not None
-        if records is not None:
-            self._con.register(RECORDS, records)
-        rows = checked(file.register, texts, header.positions.keys(), self._recording)
-        add_rows(self._con, file.register, file.number, rows)
-        if records is not None:
+        check = Check(file.register, texts, header.positions.keys(), self._recording)
+        with self._registered(records):
+            add_rows(self._con, file.register, file.number, check.rows)
+        before = 0 if records is None else records["line"][0].as_py() - 1
+        lines = faulty_lines(self._con, file.register, file.number, before)
+        if len(lines):
+            few = None if records is None else records.filter(np.isin(records["line"], lines))
+            with self._registered(few):
+                add_problems(self._con, file.register, file.number, check.problems)
+
+    @contextmanager
+    def _registered(self, records: pa.Table | None) -> Iterator[None]:
+        if records is None:
+            yield
+            return
+        self._con.register(RECORDS, records)
+        try:
+            yield
+        finally:
             self._con.unregister(RECORDS)
+
+
+def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same batches, the next one cut while this one is checked."""
+    with ThreadPoolExecutor(1) as cutter:
+        coming = cutter.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = cutter.submit(next, batches, None)
+            yield batch
 
 
 def _note(header: Header) -> str:
