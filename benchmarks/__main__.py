@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 SMALL = {
+    "benchmarks.importing": ["--rows", "1000000", "--pupils", "50000"],
     "benchmarks.whole_way": ["--students", "5000", "--years", "1"],
 }
 

@@ -42,9 +42,14 @@ def run_stage(home: Path, name: str, *arguments: str, allowed: tuple[int, ...] =
     SystemExit
         The command ended with an exit code that is not allowed; its message stands on stderr.
     """
+    return run_process(name, [COMMAND, "--home", str(home), "--json", name, *arguments], allowed)
+
+
+def run_process(name: str, command: list[str], allowed: tuple[int, ...] = (0,)) -> Stage:
+    """Run any ``command`` that prints JSON or nothing, and account for it as :func:`run_stage` does."""
     started = perf_counter()
     with tempfile.TemporaryFile() as stdout:
-        process = subprocess.Popen([COMMAND, "--home", str(home), "--json", name, *arguments], stdout=stdout)
+        process = subprocess.Popen(command, stdout=stdout)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = perf_counter() - started
         stdout.seek(0)

@@ -53,6 +53,11 @@ class Home:
         return self.folder / "mlruns"
 
     @property
+    def bundles(self) -> Path:
+        """A folder per model, named by its digest."""
+        return self.mlruns / "bundles"
+
+    @property
     def config(self) -> Path:
         return self.folder / "dropout-risk.toml"
 

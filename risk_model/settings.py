@@ -149,6 +149,19 @@ class RegisterSettings(Section):
     """Above this share of rejected rows of a register nothing of a delivery is taken."""
 
 
+class LakeSettings(Section):
+    """Upkeep of the lake, a part of every import."""
+
+    merge_files: Annotated[int, Field(ge=2)] = 30
+    """So many small files of one table are merged into one…"""
+    small_file_mb: Annotated[int, Field(ge=1, le=512)] = 32
+    """…small being less than this."""
+    keep_snapshots_days: Annotated[int, Field(ge=1)] = 400
+    """Snapshots stay readable so long; those a model on the shelf names or a reader holds, for longer."""
+    keep_files_days: Annotated[int, Field(ge=1)] = 2
+    """Files that no snapshot needs any more are deleted after so many days; no read takes longer."""
+
+
 class Environment(EnvSettingsSource):
     """The variables ``DROPOUT_RISK_…``; several values are JSON or separated by commas."""
 
@@ -176,6 +189,7 @@ class Settings(BaseSettings):
     quality: QualitySettings = QualitySettings()
     aid: AidSettings = AidSettings()
     registers: RegisterSettings = RegisterSettings()
+    lake: LakeSettings = LakeSettings()
     database_url: str | None = None
     """Service database; none = SQLite in the home's ``data/service.db``."""
     tracking_uri: str | None = None

@@ -20,7 +20,7 @@ class Shelf:
 
     def folder(self, digest: str) -> Path:
         """Where the bundle of this digest lies or would lie."""
-        return self._home.mlruns / "bundles" / digest[:12]
+        return self._home.bundles / digest[:12]
 
     def relative(self, digest: str) -> str:
         """The same relative to the home, so that a moved home still scores."""

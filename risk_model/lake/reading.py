@@ -10,6 +10,7 @@ import duckdb
 from risk_model.errors import MissingError
 from risk_model.home import Home
 from risk_model.lake.attaching import attach, connect, current_snapshot
+from risk_model.lake.holding import Hold
 from risk_model.lake.known import create_views
 from risk_model.lake.storage import DELIVERIES, MAIN
 from risk_model.registers.declared import REGISTERS
@@ -24,9 +25,10 @@ class Lake:
     snapshot: int
     """Snapshot every read of this object sees, whatever is imported meanwhile."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, snapshot: int) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, snapshot: int, hold: Hold | None = None) -> None:
         self.con = con
         self.snapshot = snapshot
+        self._hold = hold
         self._filled = _filled_tables(con)
 
     def __enter__(self) -> Lake:
@@ -40,6 +42,8 @@ class Lake:
     def close(self) -> None:
         """Close the connection; the lake stays as it is."""
         self.con.close()
+        if self._hold is not None:
+            self._hold.release()
 
     def registers(self) -> frozenset[str]:
         """Names of the registers that have rows in force."""
@@ -81,7 +85,7 @@ class Lake:
 
 
 def open_lake(home: Home, settings: Settings, *, read_only: bool = True) -> Lake:
-    """Open the registers of ``home``, pinned to the newest snapshot.
+    """Open the registers of ``home``, pinned to the newest snapshot, which is held until it is closed.
 
     With ``read_only=False`` the lake can be written and is not pinned; hold ``home.lock("lake")``.
 
@@ -103,10 +107,16 @@ def _opened(con: duckdb.DuckDBPyConnection, home: Home, *, read_only: bool) -> L
         raise MissingError(f"{home.folder} holds no registers yet. Run `dropout-risk import DIR` first.")
     attach(con, home.lake, MAIN, write=not read_only)
     snapshot = current_snapshot(con, MAIN)
-    if read_only:
+    if not read_only:
+        return Lake(con, snapshot)
+    hold = Hold(home.lake, snapshot)
+    try:
         con.execute(f"DETACH {MAIN}")
         attach(con, home.lake, MAIN, snapshot=snapshot)
-    return Lake(con, snapshot)
+        return Lake(con, snapshot, hold)
+    except BaseException:
+        hold.release()
+        raise
 
 
 def _filled_tables(con: duckdb.DuckDBPyConnection) -> frozenset[str]:

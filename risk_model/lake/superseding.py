@@ -78,7 +78,7 @@ def plan(con: duckdb.DuckDBPyConnection, part: Part, facts: str, repeated: str, 
         retells = any(
             _any(con, draft.table(f"{what}_{name}")) for what in ("add", "drop") for name in _SHAPES
         )
-    fresh = _any(con, f"({_fresh(draft, 'true')})")
+    fresh = _any(con, f"({_fresh(con, draft, 'true')})")
     return Plan(part, facts, scratch, fresh, _any(con, draft.table("again")), retells)
 
 
@@ -91,8 +91,8 @@ def apply(con: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     if plan.affirms:
         con.execute(f"INSERT INTO {part.affirmed} BY NAME FROM {plan.table('again')}")
     if plan.fresh:
-        con.execute(f"INSERT INTO {part.now} BY NAME {_fresh(plan, 'NOT retracted')}")
-        if _any(con, gone := f"({_fresh(plan, 'retracted')})"):
+        con.execute(f"INSERT INTO {part.now} BY NAME {_fresh(con, plan, 'NOT retracted')}")
+        if _any(con, gone := f"({_fresh(con, plan, 'retracted')})"):
             con.execute(
                 f"INSERT INTO {part.past} BY NAME"
                 f" SELECT *, NULL::DATE AS superseded_on, true AS retracted FROM {gone}"
@@ -118,13 +118,13 @@ def _sort_out(con: duckdb.DuckDBPyConnection, plan: Plan, repeated: str) -> None
     again = ", ".join([*part.key, *STAMPS])
     con.execute(f"CREATE OR REPLACE TABLE {plan.table('again')} AS SELECT {again} FROM {facts} WHERE false")
     con.execute(f"CREATE OR REPLACE TABLE {plan.table('met')} (fact BIGINT)")
-    if _any(con, part.now):
+    if _any(con, f"(SELECT * FROM {part.now}{_span(con, plan, 'WHERE')})"):
         _compare_with_rows_in_force(con, plan)
-    if _any(con, part.past):
+    if _any(con, past := f"(SELECT * FROM {part.past}{_span(con, plan, 'WHERE')})"):
         unmet = f"SELECT * FROM {facts} ANTI JOIN {plan.table('met')} USING (fact)"
         con.execute(f"""
             INSERT INTO {plan.table("story")}
-            SELECT {part.key_hash("told")} FROM ({unmet}) AS told SEMI JOIN {part.past} AS old
+            SELECT {part.key_hash("told")} FROM ({unmet}) AS told SEMI JOIN {past} AS old
             ON {part.same_key("told", "old")}""")
 
 
@@ -147,7 +147,7 @@ def _compare_with_rows_in_force(con: duckdb.DuckDBPyConnection, plan: Plan) -> N
         INSERT INTO {plan.table("again")} BY NAME
         SELECT {", ".join([*part.key, *STAMPS])} FROM {plan.facts} AS told
         WHERE fact IN (SELECT fact FROM ({idle}) WHERE told_on > since)
-          AND NOT EXISTS (SELECT 1 FROM {part.affirmed} AS old
+          AND NOT EXISTS (SELECT 1 FROM (SELECT * FROM {part.affirmed}{_span(con, plan, "WHERE")}) AS old
                           WHERE {part.same_key("told", "old")} AND told.recorded_on = old.recorded_on)""")
 
 
@@ -241,14 +241,14 @@ def _differences(con: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         con.execute(f"CREATE OR REPLACE TABLE {plan.table(f'drop_{name}')} AS {old} EXCEPT ALL {new}")
 
 
-def _fresh(plan: Plan, which: str) -> str:
+def _fresh(con: duckdb.DuckDBPyConnection, plan: Plan, which: str) -> str:
     """SQL: facts of keys nobody told anything of before."""
     columns = ", ".join([*plan.part.key, *plan.part.content, _STAMPS])
-    return (
-        f"SELECT {columns} FROM {plan.facts} WHERE {which}"
-        f" AND {plan.part.key_hash()} NOT IN (FROM {plan.table('story')})"
-        f" AND fact NOT IN (FROM {plan.same})"
-    )
+    told = f"SELECT {columns} FROM {plan.facts} WHERE {which}"
+    # Tonight's marks are new, all of them: most nights there is nothing to look them up in.
+    if _any(con, plan.table("story")):
+        told += f" AND {plan.part.key_hash()} NOT IN (FROM {plan.table('story')})"
+    return told + (f" AND fact NOT IN (FROM {plan.same})" if _any(con, plan.same) else "")
 
 
 def _any(con: duckdb.DuckDBPyConnection, source: str) -> bool:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from risk_model.lake.upkeep import Upkeep
+
 
 @dataclass(frozen=True)
 class Account:
@@ -45,6 +47,8 @@ class ImportReport:
     recorded_on: str = ""
     assumed: bool = False
     seconds: float = 0.0
+    upkeep: Upkeep = field(default_factory=Upkeep)
+    """What was tidied in the lakes afterwards."""
     taken: bool = True
     """False: the delivery was refused and nothing of it is in the lake."""
 
@@ -67,6 +71,7 @@ class ImportReport:
             "snapshot": self.snapshot,
             "recorded_on": self.recorded_on,
             "assumed": self.assumed,
+            "upkeep": self.upkeep.document(),
             "seconds": self.seconds,
         }
 

@@ -27,12 +27,13 @@ def csv_texts(register: Register, file: CsvFile, batch: Batch) -> Texts:
     """Texts of a batch of CSV records."""
     mark = f"chr({ord(file.delimiter)})"
     # A record with a delimiter is not blank; asking that first is cheap.
+    told = f"contains(rec, {mark}) OR trim(rec) <> ''" if batch.texture.blanks else "rec <> ''"
     sql = f"""
         SELECT line, {_flaw(file.header.width, batch.texture)} AS flaw,
                {_columns(register, file.header, "fields[{}]", 1)}
         FROM (SELECT line, broken, rec, {_split(file.delimiter, batch.texture.quotes)} AS fields
               FROM (SELECT line, broken, {_without_newline(batch.texture)} AS rec FROM {RECORDS})
-              WHERE contains(rec, {mark}) OR trim(rec) <> '')"""
+              WHERE {told})"""
     return Texts(sql, batch.texture.blanks)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,8 +15,10 @@ import duckdb
 from risk_model.errors import InputRefusedError
 from risk_model.home import Home
 from risk_model.lake.attaching import attach, connect, current_snapshot
+from risk_model.lake.holding import named_by_models
 from risk_model.lake.storage import DELIVERIES, IDENTITY, MAIN, create_tables, main_part, parts
 from risk_model.lake.superseding import Plan, apply, find_repeated, plan
+from risk_model.lake.upkeep import Upkeep, tidy
 from risk_model.registers.accounts import Account, FileReport, ImportReport
 from risk_model.registers.comparing import reject_contradictions, reject_unknown
 from risk_model.registers.declaration import Register
@@ -27,6 +30,8 @@ from risk_model.registers.recording import Recording, parse_recording
 from risk_model.registers.staging import STAGE, attached_stage, create_facts
 from risk_model.registers.taking import Advance, Taking
 from risk_model.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ def import_delivery(
     """
     files = find_files(folder)
     with home.lock("lake"), _opened(home, settings) as con:
-        return _Import(con, home, folder, files, terms or Terms(), advance).run()
+        return _Import(con, home, settings, folder, files, terms or Terms(), advance).run()
 
 
 def delivered_bytes(folder: Path) -> int:
@@ -90,6 +95,7 @@ class _Import:
         self,
         con: duckdb.DuckDBPyConnection,
         home: Home,
+        settings: Settings,
         folder: Path,
         files: tuple[DeliveredFile, ...],
         terms: Terms,
@@ -97,6 +103,7 @@ class _Import:
     ) -> None:
         self._con = con
         self._home = home
+        self._settings = settings
         self._name = folder.resolve().name
         self._files = files
         self._terms = terms
@@ -130,7 +137,7 @@ class _Import:
         self._demand_readable(report)
         self._demand_few_rejected(report)
         self._commit(report, plans)
-        return self._ended(report)
+        return self._ended(replace(report, upkeep=self._tidied()))
 
     def _read_files(self) -> list[DeliveredFile]:
         return [file for file in self._files if file.readable]
@@ -219,6 +226,20 @@ class _Import:
                     apply(self._con, made)
             self._note_delivery(lake, report)
             self._con.execute("COMMIT")
+
+    def _tidied(self) -> Upkeep:
+        """Small files and old snapshots; the delivery is in the lake by now, whatever becomes of this."""
+        folders = {MAIN: self._home.lake, IDENTITY: self._home.identity}
+        named = named_by_models(self._home.bundles)
+        try:
+            done = [
+                tidy(self._con, folder, lake, self._settings.lake, named if lake == MAIN else ())
+                for lake, folder in folders.items()
+            ]
+        except duckdb.Error as error:
+            _log.warning("The upkeep of the lake is left to the next import: %s", error)
+            return Upkeep()
+        return sum(done, Upkeep())
 
     def _note_delivery(self, lake: str, report: ImportReport) -> None:
         accepted = sum(account.accepted for account in report.tables.values())
