@@ -36,6 +36,18 @@ def _size(text: str) -> str:
     return text
 
 
+def size_in_bytes(text: str) -> int:
+    """How many bytes a size is.
+
+    >>> size_in_bytes("4GB"), size_in_bytes("1.5 KiB")
+    (4000000000, 1536)
+    """
+    size = re.fullmatch(r"([\d.]+) ?([KMGT])(i?)B", _size(text), re.IGNORECASE)
+    assert size is not None
+    number, unit, binary = size.groups()
+    return int(float(number) * (1024 if binary else 1000) ** (1 + "KMGT".index(unit.upper())))
+
+
 Memory = Annotated[str, AfterValidator(_size)]
 """A size as DuckDB understands it."""
 

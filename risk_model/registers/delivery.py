@@ -22,6 +22,8 @@ FORMATS = {
     ".parquet": "parquet",
 }
 NAMELESS = "its name is that of no register, or not of a CSV, XLSX or Parquet file"
+PACKED = 10
+"""A packed format holds about so many times its bytes."""
 DONE_MARK = "_DONE"
 _NAMES = sorted(
     (
@@ -73,6 +75,15 @@ def find_files(folder: Path) -> tuple[DeliveredFile, ...]:
             document=ImportReport(reports, taken=False).document(),
         )
     return files
+
+
+def unpacked_bytes(files: tuple[DeliveredFile, ...]) -> int:
+    """About how much the rows of ``files`` take up as plain text, and in memory."""
+    return sum(
+        file.path.stat().st_size * (PACKED if file.path.suffix.lower() in (".gz", ".parquet", ".xlsx") else 1)
+        for file in files
+        if file.readable
+    )
 
 
 def register_of(name: str) -> Register | None:

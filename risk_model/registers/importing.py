@@ -23,13 +23,13 @@ from risk_model.registers.accounts import Account, FileReport, ImportReport
 from risk_model.registers.comparing import reject_contradictions, reject_unknown
 from risk_model.registers.declaration import Register
 from risk_model.registers.declared import REGISTERS
-from risk_model.registers.delivery import NAMELESS, DeliveredFile, digest, find_files
+from risk_model.registers.delivery import NAMELESS, DeliveredFile, digest, find_files, unpacked_bytes
 from risk_model.registers.history import date_pupils, earliest_event
 from risk_model.registers.quarantine import rejected_rows, write_quarantine
 from risk_model.registers.recording import Recording, parse_recording
 from risk_model.registers.staging import STAGE, attached_stage, create_facts
 from risk_model.registers.taking import Advance, Taking
-from risk_model.settings import Settings
+from risk_model.settings import Settings, size_in_bytes
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def import_delivery(
         Another import is at work.
     """
     files = find_files(folder)
-    with home.lock("lake"), _opened(home, settings) as con:
+    with home.lock("lake"), _opened(home, settings, files) as con:
         return _Import(con, home, settings, folder, files, terms or Terms(), advance).run()
 
 
@@ -76,13 +76,17 @@ def delivered_bytes(folder: Path) -> int:
 
 
 @contextmanager
-def _opened(home: Home, settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+def _opened(
+    home: Home, settings: Settings, files: tuple[DeliveredFile, ...]
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """DuckDB with both lakes and an empty stage: in memory where that takes less than half of it."""
+    in_memory = 2 * unpacked_bytes(files) < size_in_bytes(settings.memory_limit)
     con = connect(settings, home.staging / "spill")
     try:
         con.execute("SET preserve_insertion_order = false")
         attach(con, home.lake, MAIN, write=True)
         attach(con, home.identity, IDENTITY, write=True)
-        with attached_stage(con, home.staging):
+        with attached_stage(con, home.staging, in_memory=in_memory):
             yield con
     finally:
         con.close()

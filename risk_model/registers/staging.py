@@ -1,4 +1,4 @@
-"""The working copy of a delivery: an encrypted database that lives for one import.
+"""The working copy of a delivery: a database that lives for one import.
 
 ``stage.<register>`` holds every row read, typed, with the number of its ``fault`` (0: none);
 ``stage.faulty`` tells those faults in words, ``stage.rejected`` the rows that only fell when compared
@@ -28,16 +28,17 @@ REJECTED = f"{STAGE}.rejected"
 
 
 @contextmanager
-def attached_stage(con: duckdb.DuckDBPyConnection, folder: Path) -> Iterator[None]:
-    """Attach an empty encrypted database ``stage``; what an interrupted import left is swept first."""
+def attached_stage(con: duckdb.DuckDBPyConnection, folder: Path, *, in_memory: bool) -> Iterator[None]:
+    """Attach an empty database ``stage``; what an interrupted import left is swept first.
+
+    ``in_memory`` saves compressing and encrypting; what is too much for that lies in an encrypted file.
+    """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     sweep(folder)
-    # The key is never written down: an abandoned working copy is unreadable.
-    key = secrets.token_hex(32)
-    # Nothing of it is ever read again: no log is written, and nothing is tidied up at the end.
-    con.execute("PRAGMA disable_checkpoint_on_shutdown")
-    options = f"ENCRYPTION_KEY '{key}', RECOVERY_MODE no_wal_writes"
-    con.execute(f"ATTACH {quoted(folder / 'import.duckdb')} AS {STAGE} ({options})")
+    if in_memory:
+        con.execute(f"ATTACH ':memory:' AS {STAGE}")
+    else:
+        _attach_file(con, folder / "import.duckdb")
     for table in (FAULTY, REJECTED):
         con.execute(f"CREATE TABLE {table} (register VARCHAR, number BIGINT, problem {PROBLEM_TYPE})")
     try:
@@ -45,6 +46,14 @@ def attached_stage(con: duckdb.DuckDBPyConnection, folder: Path) -> Iterator[Non
     finally:
         con.execute(f"DETACH {STAGE}")
         sweep(folder)
+
+
+def _attach_file(con: duckdb.DuckDBPyConnection, path: Path) -> None:
+    # The key is never written down: an abandoned working copy is unreadable. So no log is written
+    # either, and nothing is tidied up at the end.
+    con.execute("PRAGMA disable_checkpoint_on_shutdown")
+    options = f"ENCRYPTION_KEY '{secrets.token_hex(32)}', RECOVERY_MODE no_wal_writes"
+    con.execute(f"ATTACH {quoted(path)} AS {STAGE} ({options})")
 
 
 def sweep(folder: Path) -> None:

@@ -15,6 +15,7 @@ from risk_model.command.main import main
 from risk_model.errors import InputRefusedError, LockHeldError, MissingError, UsageError
 from risk_model.lake.attaching import attach, connect
 from risk_model.lake.reading import open_lake
+from risk_model.registers import importing, staging
 from risk_model.registers.printing import as_markdown
 from risk_model.settings import Settings
 
@@ -341,3 +342,20 @@ def test_a_short_province_key_is_refused(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, call)
     assert result.exit_code == 2
     assert "needs 16 or more" in result.stderr
+
+
+def test_a_delivery_too_big_for_memory_is_staged_in_a_file_with_the_same_accounts(
+    office: TestOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks = "student_id,day,mark\nS1,2025-09-01,present\nS1,2025-09-02,asleep\n"
+    marks += "S2,2025-09-01,late\nS2,2025-09-01,present\n"
+    small = office.deliver("marks", attendance=marks, max_rejected=1.0)
+    told = quarantined(small)
+    monkeypatch.setattr(staging, "sweep", lambda folder: seen.append(list(folder.glob("import.duckdb*"))))
+    monkeypatch.setattr(importing, "unpacked_bytes", lambda files: 1 << 50)
+    seen: list[list[Path]] = []
+    big = office.deliver("marks", attendance=marks, max_rejected=1.0)
+    assert accounts(small, "attendance") == (4, 1, 3, 0)
+    assert accounts(big, "attendance") == (4, 0, 3, 1)
+    assert quarantined(big) == told
+    assert [len(files) for files in seen] == [0, 1]
