@@ -57,6 +57,7 @@ def make_county(folder: Path, rows: int, pupils: int) -> County:
         place.mkdir(parents=True)
     days = _school_days(max(1, rows // pupils) + 1)
     with duckdb.connect(config={"memory_limit": "2GB"}) as con:
+        con.execute("SET enable_progress_bar = false")  # it would stand in the JSON
         _write_people(con, places[0], pupils)
         for month in sorted({day.strftime("%Y-%m") for day in days[:-1]}):
             some = [day for day in days[:-1] if day.strftime("%Y-%m") == month]
