@@ -102,6 +102,9 @@ class TrainingSettings(Section):
     test_snapshots: Annotated[int, Field(ge=1, le=60)] = 6
     negatives_per_positive: Annotated[int, Field(ge=1)] = 20
     """Negatives are sampled to this ratio and re-weighted exactly."""
+    care_weight: Share = 1.0
+    """What a care-affected row counts for in fit and calibration: 1 = as any other, 0 = left out. With 1 a
+    risk says what happens with the help pupils get today; docs/decisions.md says why that is the default."""
     seed: int = 20260901
     bootstrap_samples: Annotated[int, Field(ge=20, le=10000)] = 200
     threads: Annotated[int, Field(ge=1, le=256)] = 1

@@ -60,6 +60,10 @@ class Page:
     """Whether those not listed are shown, too."""
     model_origin: str = "trained"
     """``trained`` on own leavers, the ``rule`` of the school, or ``imported`` from another county."""
+    model_ground: dict[str, int] | None = None
+    """``labelled`` pupils the model was made from, and how many of them had ``left``; none: not told."""
+    minimum_risk: float | None = None
+    """Nobody below this risk is listed; none: not told."""
     older: list[OlderSchool] = field(default_factory=list)
     """Schools of the unit whose list is older; above a school they are left out and named."""
 
@@ -108,6 +112,8 @@ def published_page(
         open_cases=len(rows) - len(ranked),
         everybody=everybody,
         model_origin=told.get("model_origin", "trained"),
+        model_ground=told.get("model_ground"),
+        minimum_risk=told["capacity"].get("minimum_risk"),
         older=_older(connection, view, schools),
     )
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 DECIDING_SECTIONS = {"list", "labels", "quality", "aid"}
 """Sections of the settings that change a list."""
-CAPACITY = {"capacity_share", "capacity_per_class"}
+CAPACITY = {"capacity_share", "capacity_per_class", "minimum_risk"}
 """Settings of the list that a page tells beside it: kept with the run, for they may change."""
 
 
@@ -188,6 +188,7 @@ def _scored(
         document = _document(key, scores, watch)
         document["findings"] = findings
         document["model_origin"] = _origin(home, settings, champion, bundle)
+        document["model_ground"] = _ground(bundle)
         document["capacity"] = settings.list.model_dump(include=CAPACITY)
         return _decide(connection, settings, run, key, order, document)
 
@@ -197,6 +198,15 @@ def _origin(home: Home, settings: Settings, champion: Champion, bundle: Bundle) 
     if Registry(home, settings).origin(champion.version) is not None:
         return "imported"
     return "rule" if bundle.manifest.kind == "logistic" else "trained"
+
+
+def _ground(bundle: Bundle) -> dict[str, int] | None:
+    """How many pupils had a label when the model was made, and how many of them had left; none: not told."""
+    notes = bundle.manifest.notes
+    told = {name: notes[name] for name in ("labelled", "left") if name in notes}
+    if len(told) < 2 or not all(count.isdecimal() for count in told.values()):
+        return None
+    return {name: int(count) for name, count in told.items()}
 
 
 def declared(names: tuple[str, ...]) -> tuple[Feature, ...]:

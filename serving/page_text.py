@@ -23,8 +23,10 @@ WORDS: dict[Language, dict[str, str]] = {
         "older": "Not in this list, because theirs is older: {schools}.",
         "older_school": "{school} ({day})",
         "rule": "Made by the school's own rule (absence and failed exams): there is no fitted model yet.",
+        "ground": "When it was made, {left} of {labelled} pupils with a label had left.",
         "imported": "Made by another county's model, which has not yet been judged by this county's leavers.",
         "nobody": "Nobody is listed.",
+        "nobody_reaches": "Nobody is listed: no pupil's risk reaches {minimum}.",
         "columns": "Rank|Pupil|School|Class|Grade|Risk|Reasons",
         "open_case": "open case",
         "no_score": "no score",
@@ -41,8 +43,10 @@ WORDS: dict[Language, dict[str, str]] = {
         "older": "下列学校名单较旧，未列入：{schools}。",
         "older_school": "{school}（{day}）",
         "rule": "按学校自有规则（缺勤与不及格）生成：尚无训练好的模型。",
+        "ground": "生成时，{labelled}名已有结果的学生中{left}人已离校。",
         "imported": "由其他县的模型生成，尚未经本县辍学数据检验。",
         "nobody": "名单为空。",
+        "nobody_reaches": "名单为空：没有学生的风险达到{minimum}。",
         "columns": "名次|学生|学校|班级|年级|风险|原因",
         "open_case": "待核实",
         "no_score": "无评分",
@@ -61,7 +65,7 @@ def page_text(page: Page, language: Language, horizon_days: int, width: int = WI
     for line in _head(page, words, horizon_days):
         console.print(line)
     console.print()
-    console.print(_table(page, words, language) if page.rows else words["nobody"])
+    console.print(_table(page, words, language) if page.rows else _nobody(page, words))
     for line in _foot(page, words):
         console.print(line)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
@@ -75,7 +79,7 @@ def _head(page: Page, words: dict[str, str], horizon_days: int) -> list[str]:
     lines = [
         words["head"].format(unit=unit, day=page.as_of.isoformat(), model=page.model_version, stale=stale)
     ]
-    lines += [words[page.model_origin]] if page.model_origin in words else []
+    lines += [_origin(page, words)] if page.model_origin in words else []
     ranked = [row for row in page.rows if row["risk"] is not None]
     listed = sum(row["listed"] for row in page.rows) if page.everybody else page.listed
     shown = words["everybody" if page.everybody else "ranked"]
@@ -91,6 +95,20 @@ def _head(page: Page, words: dict[str, str], horizon_days: int) -> list[str]:
             )
         )
     return lines
+
+
+def _origin(page: Page, words: dict[str, str]) -> str:
+    """Whose model it is; of the school's rule also how little there was to learn from."""
+    if page.model_origin != "rule" or page.model_ground is None:
+        return words[page.model_origin]
+    gap = "" if words["rule"].endswith("。") else " "
+    return words["rule"] + gap + words["ground"].format(**page.model_ground)
+
+
+def _nobody(page: Page, words: dict[str, str]) -> str:
+    if page.minimum_risk and page.capacity:
+        return words["nobody_reaches"].format(minimum=percent(page.minimum_risk))
+    return words["nobody"]
 
 
 def _table(page: Page, words: dict[str, str], language: Language) -> Any:

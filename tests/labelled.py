@@ -30,6 +30,7 @@ class Labelled(NamedTuple):
     long_absence: bool
     non_return: bool
     transferred_nowhere: bool
+    care_affected: bool
 
 
 def ordinary_county() -> SmallCounty:

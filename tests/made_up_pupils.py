@@ -56,6 +56,7 @@ class MadeUp:
             long_absence=False,
             non_return=False,
             transferred_nowhere=False,
+            care_affected=False,
         )
 
     def rows(self, snapshots: Sequence[date]) -> Rows:

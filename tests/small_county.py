@@ -71,6 +71,13 @@ class SmallCounty:
     def student(self, pupil: str, **columns: Any) -> None:
         self.rows["students"].append({"student_id": pupil, **columns})
 
+    def care(self, pupil: str, *steps: tuple[date, str], case: str = "K1", recorded_on: date | None = None):
+        """Steps of a case, each known on its day unless it is said when."""
+        row = {"student_id": pupil, "care_id": case}
+        self.rows["care"] += [
+            {**row, "day": day, "kind": kind, "recorded_on": recorded_on or day} for day, kind in steps
+        ]
+
     def known_on(self, day: date) -> duckdb.DuckDBPyConnection:
         """A connection with the registers as known on ``day``."""
         registers = dict(self.rows)
@@ -81,6 +88,7 @@ class SmallCounty:
             if mark is not None and marked <= day
         ]
         registers["headcounts"] = [row for row in self.rows["headcounts"] if row["day"] <= day]
+        registers["care"] = [row for row in self.rows["care"] if row["recorded_on"] <= day]
         con = duckdb.connect()
         con.execute("SET threads = 1")
         make_known(con, **registers)

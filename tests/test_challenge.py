@@ -97,7 +97,8 @@ def test_a_challenger_that_ranks_the_wrong_way_round_is_kept_out(told):
     assert "recall_against_champion" in {check.name for check in gate.failed}
 
 
-LABELLED = ("label", "state", "dropped_out", "long_absence", "non_return", "transferred_nowhere")
+LABELLED = ("label", "state", "dropped_out", "long_absence", "non_return", "transferred_nowhere",
+            "care_affected")  # fmt: skip
 
 
 def test_both_lists_are_as_long_in_every_school(told):

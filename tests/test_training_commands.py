@@ -38,7 +38,9 @@ def document(*, passed: bool, promoted: bool) -> dict:
         "fairness": {"findings": ["12 rows of pupils with sex = F: nobody found."]},
         "labels": {
             "positive": 9, "negative": 90, "censored": 1, "already_out": 2, "unknown": 3, "learnt_late": None,
+            "care_affected": 4,
         },
+        "care": {"affected": 4, "listed_stayed": 30, "listed_stayed_affected": 3},
     }  # fmt: skip
 
 
@@ -112,4 +114,5 @@ def test_the_table_shows_each_test_the_whole_and_what_to_do_next():
     assert text.splitlines()[-1].startswith(
         "Version 7 (lightgbm) is registered and was not promoted: roc_auc."
     )
+    assert "Of 30 listed rows of pupils who stayed, in 3 somebody had cared" in text
     assert "champion now" in table(document(passed=True, promoted=True))

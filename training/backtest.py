@@ -6,8 +6,9 @@ is judged by labels as known today.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -88,7 +89,7 @@ def fit_model(given: Material, features: Sequence[Feature], settings: TrainingSe
         Risk falls where the margin rises.
     """
     fit, calibration = given.fit, given.calibration
-    _enough(fit, calibration)
+    enough(given)
     booster = fit_trees(fit, features, settings)
     calibrator = fit_platt(margins(booster, calibration.x), calibration.y, calibration.weight)
     return Fitted(given.split, booster, calibrator, fit, calibration)
@@ -120,19 +121,30 @@ def backtest(
     """Make a model and all baselines on each test day and let them score everybody of that day.
 
     Rows are read one test day after the other, ``settings.threads`` test days are fitted at a time,
-    each on one thread: the answer does not depend on how many.
+    each on one thread: the answer does not depend on how many. One more at most has its rows read, so that
+    memory does not grow with the number of test days.
     """
     from threadpoolctl import threadpool_limits
 
-    parts, skipped = [], {}
+    parts: list[pd.DataFrame] = []
+    skipped: dict[date, str] = {}
+    waiting: deque[tuple[Split, Future[pd.DataFrame]]] = deque()
+
+    def take() -> None:
+        split, tested = waiting.popleft()
+        try:
+            parts.append(tested.result())
+        except (TooFewLeaversError, CalibrationError) as error:
+            skipped[split.known_on] = str(error)
+        advance(1)
+
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(settings.threads) as pool:
-        waiting = [pool.submit(_tested, *_given(source, split), features, settings) for split in splits]
-        for split, tested in zip(splits, waiting, strict=True):
-            try:
-                parts.append(tested.result())
-            except (TooFewLeaversError, CalibrationError) as error:
-                skipped[split.known_on] = str(error)
-            advance(1)
+        for split in splits:
+            waiting.append((split, pool.submit(_tested, *_given(source, split), features, settings)))
+            if len(waiting) > settings.threads:
+                take()
+        while waiting:
+            take()
     empty = pd.DataFrame(columns=["snapshot", *PUPIL, "missing", *SCORERS])
     return Backtest(pd.concat(parts, ignore_index=True) if parts else empty, skipped)
 
@@ -154,9 +166,11 @@ def _tested(
     return everybody.pupils.assign(snapshot=day, missing=missing, **risks)
 
 
-def _enough(fit: Rows, calibration: Rows) -> None:
-    if fit.positives < MINIMUM_POSITIVES or calibration.positives < MINIMUM_CALIBRATION_POSITIVES:
+def enough(given: Material) -> None:
+    """Raise TooFewLeaversError if a slice holds too few leavers for trees and a calibration."""
+    fit, calibration = given.fit.positives, given.calibration.positives
+    if fit < MINIMUM_POSITIVES or calibration < MINIMUM_CALIBRATION_POSITIVES:
         raise TooFewLeaversError(
-            f"{fit.positives} leavers to fit on and {calibration.positives} to calibrate on; trees need "
-            f"{MINIMUM_POSITIVES} and {MINIMUM_CALIBRATION_POSITIVES}. Collect more history."
+            f"{fit} leavers to fit on and {calibration} to calibrate on are too few (trees need "
+            f"{MINIMUM_POSITIVES} and {MINIMUM_CALIBRATION_POSITIVES}). Collect more history."
         )

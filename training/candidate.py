@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from risk_model.model.platt import CalibrationError, Platt
 from risk_model.model.reference import reference_quantiles
 from risk_model.model.storing import save_lightgbm, save_logistic
 from risk_model.settings import TrainingSettings
-from training.backtest import Fitted, Source, TooFewLeaversError, fit_model, material
+from training.backtest import Fitted, Source, TooFewLeaversError, enough, fit_model, material
 from training.fit import Rows
 from training.rule import fit_rule
 from training.splits import Plan
@@ -50,6 +50,13 @@ class Candidate:
     def calibrator(self) -> Platt:
         return self.trees.calibrator if self.trees else Platt()
 
+    def grounded(self, labelled: int, left: int) -> Candidate:
+        """The same; a rule's ``why`` begins with how many pupils have a label and how many of them left."""
+        if self.trees:
+            return self
+        ground = f"{left:,} of {labelled:,} labelled pupils left" if labelled else "No pupil has a label yet"
+        return replace(self, why=f"{ground}. {self.why}")
+
     def reference(self, features: Sequence[Feature]) -> dict[str, object]:
         """Quantiles of the features it was fitted on, for drift."""
         if self.rows is None:
@@ -76,23 +83,24 @@ def make_candidate(
 ) -> Candidate:
     """Fit on the final split; ``source`` holds the labels of today.
 
-    The school's rule is offered where history is shorter than ``minimum_history_days``, none of the
-    ``tests`` days of the backtest could judge the trees, leavers are too few, or the trees' risks fall
-    where their margins rise.
+    The school's rule is offered where history is shorter than ``minimum_history_days``, leavers are too
+    few, none of the ``tests`` days of the backtest could judge the trees, or the trees' risks fall where
+    their margins rise.
     """
     if history_days < settings.minimum_history_days or plan.final is None:
         why = (
             f"{history_days} days of history are too few for a model of its own "
-            f"({settings.minimum_history_days} are needed); the school's rule is served"
+            f"({settings.minimum_history_days} are needed)"
         )
         return _rule(source, plan, features, why)
-    if tests == 0:
-        why = "No day of the past could judge a fitted model yet; the school's rule is served"
-        return _rule(source, plan, features, why)
+    given = material(source, plan.final)
     try:
-        trees = fit_model(material(source, plan.final), features, settings)
+        enough(given)
+        if tests == 0:
+            return _rule(source, plan, features, "No day of the past could judge a fitted model yet")
+        trees = fit_model(given, features, settings)
     except (TooFewLeaversError, CalibrationError) as error:
-        return _rule(source, plan, features, f"{error} The school's rule is served")
+        return _rule(source, plan, features, str(error).rstrip("."))
     return Candidate(trees, None, "", trees.fit, plan.final.fit, plan.final.calibration)
 
 
@@ -102,7 +110,8 @@ def _rule(source: Source, plan: Plan, features: Sequence[Feature], why: str) -> 
     origin = (
         "with coefficients from this office's own leavers" if fitted else "with published orders of magnitude"
     )
-    return Candidate(None, model, f"{why}, {origin}.", rows, plan.snapshots if fitted else (), ())
+    said = f"{why}; the school's rule is used, {origin}, and the list says so."
+    return Candidate(None, model, said, rows, plan.snapshots if fitted else (), ())
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The model's figures by stage, grade and county; a group too small to tell has none and says so."""
+"""The model's figures by stage, grade, county and care; a group too small to tell has none and says so."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pandas as pd
 
 from risk_model.evaluation.metrics import metrics
 from risk_model.settings import FairnessSettings
+from training.care import GROUPS
 
 FIGURES = ("roc_auc", "average_precision", "expected_over_observed", "brier_skill")
 AT_CAPACITY = ("recall_at_capacity", "precision_at_capacity")
@@ -16,17 +17,18 @@ STAGES = {**dict.fromkeys(range(1, 7), "primary"), **dict.fromkeys(range(7, 10),
 
 
 def by_group(known: pd.DataFrame, settings: FairnessSettings, model: str = "model") -> dict[str, Any]:
-    """``stage``, ``grade`` and ``county``: for each value the figures of its pupils' rows.
+    """``stage``, ``grade``, ``county`` and ``care``: for each value the figures of its pupils' rows.
 
     Parameters
     ----------
     known : DataFrame
-        Judged rows: ``grade, county_id, label, <model>, listed_<model>``.
+        Judged rows: ``grade, county_id, care_affected, label, <model>, listed_<model>``.
     """
     columns = {
         "stage": known["grade"].map(lambda grade: STAGES.get(grade, "senior")),
         "grade": known["grade"],
         "county": known["county_id"],
+        "care": known["care_affected"].astype(bool).map(GROUPS),
     }
     return {
         name: {

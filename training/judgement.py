@@ -6,7 +6,7 @@ is who finds more leavers with the same number of places.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,10 @@ from risk_model.evaluation.ties import tie_ranges
 from risk_model.ranking import capacity, rank
 from risk_model.settings import Settings
 from training.backtest import BASELINES, MODEL, SCORERS
+from training.care import care_counts, care_not_judged
 from training.gate import Evidence, Gain
 from training.groups import by_group
+from training.snapshots import COMPONENTS
 
 LISTS = ("1%", "2%", "5%", "10%", "capacity")
 UNKNOWN: dict[str, Any] = {
@@ -42,8 +44,6 @@ NOBODY: dict[str, Any] = {
     "groups": {},
 }
 """The figures over all where no model of the past could be judged: the same keys, nothing in them."""
-COMPONENTS = ("dropped_out", "long_absence", "non_return", "transferred_nowhere")
-STATES = ("unknown", "censored", "already_out")
 
 
 @dataclass(frozen=True)
@@ -56,17 +56,14 @@ class Judgement:
     """One document per test snapshot, ascending."""
     pooled: dict[str, Any]
     """The same keys over all test snapshots, with intervals; empty without a backtest."""
-    labels: dict[str, Any]
     evidence: Evidence
     calibration: list[dict[str, Any]]
     """Expected and observed by place on the list."""
     regret: dict[str, Any]
+    care: dict[str, Any]
+    """Care-affected rows among the judged (:mod:`training.care`)."""
     not_done: list[dict[str, str]]
     """What could not be judged, and why."""
-
-    def with_late(self, share: float | None) -> Judgement:
-        """The same with the share of exits learnt later than the reporting lag."""
-        return replace(self, labels={**self.labels, "learnt_late": share})
 
 
 def judge(predictions: pd.DataFrame, labels: pd.DataFrame, settings: Settings) -> Judgement:
@@ -77,22 +74,23 @@ def judge(predictions: pd.DataFrame, labels: pd.DataFrame, settings: Settings) -
     predictions : DataFrame
         Of :func:`training.backtest.backtest`.
     labels : DataFrame
-        All columns of the temp table ``labels`` as known today.
+        All columns of the temp table ``labels`` as known today, of the test days at least.
     """
     told = _listed(_joined(predictions, labels), settings)
     known = told[told["label"].notna()]
     snapshots = [_one(day, rows) for day, rows in known.groupby("snapshot", sort=True)]
     over_all = _over_all(known, settings) if len(known) else dict(NOBODY)
     evidence = _evidence(len(snapshots), over_all)
+    care = care_counts(known, settings.training.care_weight)
     return Judgement(
         predictions=told,
         backtest=snapshots,
         pooled=over_all,
-        labels=_label_counts(labels),
         evidence=evidence,
         calibration=calibration_table(known, MODEL) if len(known) else [],
         regret=_regret(snapshots),
-        not_done=_not_done(snapshots, settings),
+        care=care,
+        not_done=[*_not_done(snapshots, settings), *_groups_not_judged(care, over_all["groups"])],
     )
 
 
@@ -117,8 +115,20 @@ def _not_done(snapshots: list[dict[str, Any]], settings: Settings) -> list[dict[
     return [{"what": "backtest" if not snapshots else "rolling origin", "why": why}]
 
 
+def _groups_not_judged(care: dict[str, Any], groups: dict[str, Any]) -> list[dict[str, str]]:
+    """Counties and care-affected rows without figures of their own; nothing where no day was judged."""
+    if not groups:
+        return []
+    counties = [
+        {"what": f"county {name}", "why": figures["said"]}
+        for name, figures in groups["county"].items()
+        if figures["said"]
+    ]
+    return counties + care_not_judged(care, groups)
+
+
 def _joined(predictions: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
-    told = labels[["snapshot", "student_id", "label", "state", *COMPONENTS]]
+    told = labels[["snapshot", "student_id", "label", "state", *COMPONENTS, "care_affected"]]
     told = told.astype({"snapshot": "datetime64[us]", "label": "float64"})
     days = predictions.astype({"snapshot": "datetime64[us]"})
     return days.merge(told, on=["snapshot", "student_id"], how="left", validate="one_to_one")
@@ -194,14 +204,6 @@ def _components(known: pd.DataFrame, settings: Settings) -> dict[str, Any]:
         name: metrics(known[name].astype(float), known[MODEL].astype(float), known[f"listed_{MODEL}"])
         for name in settings.labels.components
     }
-
-
-def _label_counts(labels: pd.DataFrame) -> dict[str, Any]:
-    """Rows of all snapshots by what became of them."""
-    states = labels["state"].value_counts()
-    counts = {name: int(states.get(name, 0)) for name in (*STATES, "positive", "negative")}
-    components = {name: int(labels[name].fillna(False).sum()) for name in COMPONENTS}
-    return {**counts, "components": components}
 
 
 def _evidence(tests: int, over_all: dict[str, Any]) -> Evidence:

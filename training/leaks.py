@@ -73,7 +73,7 @@ def find_leaks(
     names : sequence of str
         The k columns.
     labels : DataFrame
-        ``snapshot, student_id, label, happened_on`` of the same snapshots.
+        ``snapshot, student_id, label, happened_on`` of the same snapshots; of the leavers at least.
     """
     searches: dict[str, Callable[[], list[Leak]]] = {
         "single_feature": lambda: _single_features(fit, names, settings.max_feature_auc),

@@ -48,7 +48,7 @@ def description(document: dict[str, Any]) -> str:
         f"calibrated on {len(made['calibration_snapshots'])}",
         f"  leaving within {made['horizon_days']} days: {', '.join(made['label'])}",
         *(f"  {name}: {_figure(document['metrics'].get(name))}" for name in SHOWN),
-        *(f"  {note}" for note in made["notes"].values()),
+        *(f"  {made['notes'][name]}" for name in ("kind", "care") if name in made["notes"]),
         *_assumptions(made),
         f"  digest {document['digest']}",
     ]

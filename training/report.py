@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from training.care import care_said
+
 HEAD = (
     "snapshot", "pupils", "left", "AUC", "at capacity: found", "rule", "logistic", "additive", "school",
     "exp/obs",
@@ -19,7 +21,7 @@ def table(document: dict[str, Any]) -> str:
     parts.append(_labels(document["labels"]))
     parts.append("\n".join(_check(check) for check in document["gate"]["checks"]))
     notes = [f"Not judged: {entry['what']}: {entry['why']}." for entry in document["not_done"]]
-    notes += document["fairness"]["findings"]
+    notes += [said for said in (care_said(document["care"]), *document["fairness"]["findings"]) if said]
     parts += ["\n".join(notes)] if notes else []
     parts.append(_end(document))
     return "\n\n".join(parts)
@@ -57,7 +59,8 @@ def _labels(labels: dict[str, Any]) -> str:
     out = f"{labels['already_out']:,} already out"
     return (
         f"Labels: {labels['positive']:,} left, {labels['negative']:,} stayed, "
-        f"{labels['censored']:,} censored, {out}, {labels['unknown']:,} unknown. "
+        f"{labels['censored']:,} censored, {out}, {labels['unknown']:,} unknown; "
+        f"{labels['care_affected']:,} of the labelled were care-affected. "
         f"Exits learnt later than the reporting lag: {late}."
     )
 

@@ -65,6 +65,8 @@ class Past:
     tested: Backtest
     candidate: Candidate
     judgement: Judgement
+    labels: dict[str, Any]
+    """Rows of all snapshots by what became of them, as known today."""
     comparison: Comparison
     leaks: Leaks
     fairness: dict[str, Any]
@@ -137,22 +139,26 @@ def look_back(
     history_days = (as_of - first_day).days
     with watch.stage("fit", "Fitting"):
         snapshots.label_as_known_on(as_of, planned.snapshots)
+        labels = snapshots.counts()
         candidate = make_candidate(snapshots, planned, history_days, FEATURES, training, tests=tested.days)
+        candidate = candidate.grounded(**labels["pupils"])
     with watch.stage("judge", "Judging"):
-        judgement = judge(tested.predictions, snapshots.labels(planned.snapshots), settings)
-        late = snapshots.learnt_late(as_of)
+        days = [split.known_on for split in planned.tests]
+        judgement = judge(tested.predictions, snapshots.labels(days), settings)
+        labels["learnt_late"] = snapshots.learnt_late(as_of)
     with watch.stage("audit", "Looking for leaks and unfairness"):
         comparison = _challenged(registry, judgement, snapshots, settings)
         leaks = _leaks(candidate, snapshots, training)
         fairness = audited(lake, snapshots, tested, judgement.predictions, settings)
-    made = _provenance(lake, settings, as_of, candidate)
+    made = _provenance(lake, settings, as_of, candidate, labels)
     return Past(
         as_of=as_of,
         plan=planned,
         history_days=history_days,
         tested=tested,
         candidate=candidate,
-        judgement=judgement.with_late(late),
+        judgement=judgement,
+        labels=labels,
         comparison=comparison,
         leaks=leaks,
         fairness=fairness,
@@ -178,7 +184,7 @@ def _leaks(candidate: Candidate, snapshots: Snapshots, training: TrainingSetting
     if candidate.trees is None:
         return Leaks((), (), (("leaks", f"No trees were fitted. {candidate.why}"),))
     fitted = candidate.trees
-    labels = snapshots.labels(fitted.split.days)
+    labels = snapshots.leavers(fitted.split.days)
     names = [feature.name for feature in FEATURES]
     return find_leaks(fitted.fit, fitted.calibration, names, labels, training)
 
@@ -199,7 +205,9 @@ def _plan(first_day: date, as_of: date, settings: Settings, request: Request) ->
     return plan(days, as_of, gap, settings.training.test_snapshots)
 
 
-def _provenance(lake: Lake, settings: Settings, as_of: date, candidate: Candidate) -> Provenance:
+def _provenance(
+    lake: Lake, settings: Settings, as_of: date, candidate: Candidate, labels: Mapping[str, Any]
+) -> Provenance:
     return Provenance(
         lake_snapshot=lake.snapshot,
         as_of=as_of,
@@ -214,8 +222,19 @@ def _provenance(lake: Lake, settings: Settings, as_of: date, candidate: Candidat
         recorded_on_assumed=lake.assumed(),
         absent_registers=tuple(sorted(set(REGISTERS) - lake.registers())),
         reference=candidate.reference(FEATURES),
-        notes={"kind": candidate.why} if candidate.why else {},
+        notes=_notes(candidate, labels, settings.training.care_weight),
     )
+
+
+def _notes(candidate: Candidate, labels: Mapping[str, Any], weight: float) -> dict[str, str]:
+    """Why it is this kind of model, and what care-affected labels counted for."""
+    notes = {"kind": candidate.why} if candidate.why else {}
+    notes |= {name: str(count) for name, count in labels["pupils"].items()}
+    affected, labelled = labels["care_affected"], labels["positive"] + labels["negative"]
+    if affected:
+        counted = f"counted for {weight:g} each" if weight else "left out of the fit"
+        notes["care"] = f"{affected:,} of {labelled:,} labelled rows were care-affected and {counted}."
+    return notes
 
 
 def _gate(past: Past, soundness: Soundness, champion: Champion | None, settings: Settings) -> Gate:
@@ -284,7 +303,8 @@ def _document(past: Past, gate: Gate, settings: Settings) -> dict[str, Any]:
     judgement: Mapping[str, Any] = {
         "backtest": past.judgement.backtest,
         "pooled": past.judgement.pooled,
-        "labels": past.judgement.labels,
+        "labels": past.labels,
+        "care": past.judgement.care,
     }
     trees = past.candidate.trees
     return {

@@ -47,6 +47,12 @@ def compute_features(con: duckdb.DuckDBPyConnection, day: date, settings: Settin
         One row per pupil enrolled or awaited, sorted by ``student_id``: the columns of ``cohort`` and one
         float64 column per feature (NaN = null, and everywhere where ``status`` is not ``scored``).
     """
+    lay_features(con, day, settings)
+    return con.execute(f"{SNAPSHOT_FEATURES} ORDER BY c.student_id").df()
+
+
+def lay_features(con: duckdb.DuckDBPyConnection, day: date, settings: Settings) -> None:
+    """The tables :data:`SNAPSHOT_FEATURES` reads, from ``known.*``, which the caller has cut by ``day``."""
     build_timeline(con, day, since=day - timedelta(days=LOOKBACK_DAYS))
     build_cohort(con, day, settings.labels)
     lay_groundwork(con, day, settings)
@@ -55,7 +61,6 @@ def compute_features(con: duckdb.DuckDBPyConnection, day: date, settings: Settin
         con.execute(_pass_over(relation, present))
     con.execute(_first_level())
     con.execute(_second_level(present))
-    return con.execute(_frame()).df()
 
 
 def _registers_present(con: duckdb.DuckDBPyConnection) -> frozenset[str]:
@@ -104,5 +109,9 @@ def _frame() -> str:
     columns = ", ".join(f"{table[f.relation == COMPARED]}.{f.name}" for f in FEATURES)
     return (
         f"SELECT {pupils}, {columns} FROM cohort c LEFT JOIN first_level USING (student_id) "
-        "LEFT JOIN second_level USING (student_id) ORDER BY c.student_id"
+        "LEFT JOIN second_level USING (student_id)"
     )
+
+
+SNAPSHOT_FEATURES = _frame()
+"""SQL: the rows of :func:`compute_features`, in no order, once :func:`lay_features` has run."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from risk_model.features.compute import compute_features
+from risk_model.features.compute import compute_features, lay_features
 from risk_model.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,3 +22,12 @@ def snapshot_frame(lake: Lake, day: date, settings: Settings) -> pd.DataFrame:
     """
     lake.known_on(day)
     return compute_features(lake.con, day, settings)
+
+
+def lay_snapshot(lake: Lake, day: date, settings: Settings) -> None:
+    """The same as tables, for whoever takes more rows than a frame should hold.
+
+    :data:`~risk_model.features.compute.SNAPSHOT_FEATURES` is the query over them.
+    """
+    lake.known_on(day)
+    lay_features(lake.con, day, settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
+from risk_model.labels.care import build_care
 from risk_model.labels.coverage import build_coverage
 from risk_model.labels.events import build_events
 from risk_model.labels.returns import build_returns
@@ -28,15 +29,17 @@ def label(con: duckdb.DuckDBPyConnection, cohort: str, day: date, rules: LabelSe
     day : the day of the fit; nothing that happened after it is looked at.
 
     Makes ``labels(student_id, snapshot, label, state, happened_on, dropped_out, long_absence, non_return,
-    transferred_nowhere)``, one row per row of ``cohort``. ``label`` is 1 or 0 where ``state`` is
-    ``positive`` or ``negative``, else null; ``happened_on`` is the day of the event that decided, a
+    transferred_nowhere, care_affected)``, one row per row of ``cohort``. ``label`` is 1 or 0 where ``state``
+    is ``positive`` or ``negative``, else null; ``happened_on`` is the day of the event that decided, a
     component of the label or a censoring. Each component is true if it happened in the window before any
-    censoring, enabled or not, whatever the state.
+    censoring, enabled or not, whatever the state. ``care_affected`` is true if somebody cared for the pupil
+    within the window and before ``happened_on``: what follows an event cannot have changed it.
     """
     con.execute(_rows(cohort), {"horizon": rules.horizon_days})
     build_events(con, day, rules)
     build_returns(con, day)
     build_coverage(con, rules)
+    build_care(con)
     con.execute(_REACH, {"day": day})
     con.execute(_WINDOWS, {"components": list(rules.components)})
     con.execute(_LABELS, {"lag": rules.reporting_lag_days, "minimum": rules.minimum_coverage})
@@ -121,13 +124,18 @@ stated AS (
         WHEN out THEN 'already_out'
         WHEN open_question THEN 'unknown'
         ELSE 'negative' END AS state
-    FROM judged)
+    FROM judged),
+dated AS (
+    SELECT s.*, CASE WHEN state IN ('positive', 'censored') THEN least(positive_on, censored_on) END
+            AS happened_on, c.care_on
+    FROM stated s LEFT JOIN label_care c USING (student_id, snapshot))
 SELECT student_id, snapshot, CASE state WHEN 'positive' THEN 1 WHEN 'negative' THEN 0 END AS label, state,
-    CASE WHEN state IN ('positive', 'censored') THEN least(positive_on, censored_on) END AS happened_on,
+    happened_on,
     coalesce(dropped_out_on <= coalesce(censored_on, dropped_out_on), false) AS dropped_out,
     coalesce(long_absence_on <= coalesce(censored_on, long_absence_on), false) AS long_absence,
     coalesce(non_return_on <= coalesce(censored_on, non_return_on), false) AS non_return,
     coalesce(transferred_nowhere_on <= coalesce(censored_on, transferred_nowhere_on), false)
-        AS transferred_nowhere
-FROM stated
+        AS transferred_nowhere,
+    coalesce(care_on < coalesce(happened_on, until + 1), false) AS care_affected
+FROM dated
 """

@@ -64,7 +64,8 @@ class Provenance:
     """Registers without a row at training; their features were null."""
     reference: Mapping[str, Reference] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
-    """Free remarks for the model card, for example why the school's rule is served."""
+    """Remarks: ``kind``, why the school's rule is served; ``labelled`` and ``left``, how many pupils have a
+    label and how many of them left; ``care``, what care-affected labels counted for."""
 
 
 @dataclass(frozen=True, kw_only=True)

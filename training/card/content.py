@@ -6,6 +6,7 @@ from typing import Any
 
 from risk_model.features.declared import FEATURES
 from risk_model.model.manifest import Manifest
+from training.care import care_said
 
 EVENTS = {
     "dropped_out": "the register says the pupil dropped out",
@@ -57,6 +58,7 @@ def content(document: dict[str, Any], manifest: Manifest, version: str) -> dict[
         "figures": _figures(pooled),
         "calibration": document.get("calibration_by_place") or [],
         "labels": document.get("labels") or {},
+        "care": _care(document),
         "fairness": _fairness(audit),
         "findings": audit.get("findings", []),
         "not_done": [*(document.get("not_done") or []), *audit.get("not_done", [])],
@@ -66,6 +68,18 @@ def content(document: dict[str, Any], manifest: Manifest, version: str) -> dict[
         "features": len(manifest.features),
         "limits": LIMITS,
         "hashes": {name: getattr(manifest, f"{name}_hash") for name in ("code", "settings", "lock")},
+    }
+
+
+def _care(document: dict[str, Any]) -> dict[str, Any]:
+    """Care-affected rows: what they counted for, and how many of the listed who stayed they were."""
+    counts = document.get("care") or {}
+    groups = ((document.get("pooled") or {}).get("groups") or {}).get("care") or {}
+    return {
+        "labelled": (document.get("labels") or {}).get("care_affected", 0),
+        "weight": counts.get("weight", 1.0),
+        "said": care_said(counts),
+        "groups": [{"name": name, **figures} for name, figures in groups.items()] if len(groups) > 1 else [],
     }
 
 
