@@ -58,10 +58,8 @@ def test_the_draw_stays_within_duckdb_and_spills_what_does_not_fit():
 
 def test_care_affected_rows_count_for_as_much_as_the_setting_says(con):
     con.execute("UPDATE labels SET care_affected = hash(student_id) % 10 = 0")
-    whole, half, none = (
-        sampled_rows(con, NAMES, SPLIT.fit, TrainingSettings(care_weight=weight))
-        for weight in (1.0, 0.5, 0.0)
-    )
+    settings = [TrainingSettings(care_weight=weight) for weight in (1.0, 0.5, 0.0)]
+    whole, half, none = (sampled_rows(con, NAMES, SPLIT.fit, one) for one in settings)
     touched = np.isclose(half.weight, whole.weight / 2)
     assert 0.05 < touched.mean() < 0.15
     np.testing.assert_allclose(half.weight[~touched], whole.weight[~touched])
