@@ -82,7 +82,7 @@ def county(tmp_path_factory) -> tuple[Path, Path, dict[str, Any]]:
     care_for_some(first)
     home = folder / "home"
     run(home, "import", str(first))
-    trained = run(home, "train", "--snapshots", "every:60d", "--promote", "force").document
+    trained = run(home, "train", "--snapshots", "every:45d", "--promote", "force").document
     return home, registers, trained
 
 
