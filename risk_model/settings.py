@@ -102,6 +102,8 @@ class TrainingSettings(Section):
     test_snapshots: Annotated[int, Field(ge=1, le=60)] = 6
     negatives_per_positive: Annotated[int, Field(ge=1)] = 20
     """Negatives are sampled to this ratio and re-weighted exactly."""
+    most_negatives: Annotated[int, Field(ge=1000)] = 4_000_000
+    """…and to at most so many of a slice, so that memory does not grow with a province's rows."""
     care_weight: Share = 1.0
     """What a care-affected row counts for in fit and calibration: 1 = as any other, 0 = left out. With 1 a
     risk says what happens with the help pupils get today; docs/decisions.md says why that is the default."""

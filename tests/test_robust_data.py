@@ -152,7 +152,7 @@ def frame(registers) -> pd.DataFrame:
 
 
 def rescaled(*, since: str, maximum: dict[bool, int]):
-    """The town with scores of ``since`` and later times 1.5; ``maximum`` by whether the exam is one of them."""
+    """The town with scores from ``since`` on times 1.5; ``maximum`` by whether the exam is one of them."""
     registers = town()
     for row in registers["results"]:
         later = str(row["assessed_on"]) >= since

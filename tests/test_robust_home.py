@@ -69,8 +69,6 @@ def test_without_a_register_there_are_still_a_model_and_a_list_and_both_say_how_
     text = run(home, "lists", as_json=False).stdout.replace("\n", " ")
     assert "Made by the school's own rule" in text
     assert f"{labels['left']} of {labels['labelled']} pupils with a label had left" in text
-    said = run(home, "train", "--promote", "never", as_json=False).stdout
-    assert trained["why"] in said
 
 
 @pytest.fixture(scope="module")
@@ -87,14 +85,14 @@ def county(tmp_path_factory) -> tuple[Path, Path, dict[str, Any]]:
 
 
 def care_for_some(delivery: Path) -> None:
-    """Every fifth pupil has a case each autumn, opened on 20 October and closed at the end of the year."""
+    """Every fifth pupil has a case each school year, opened on 20 October and closed on 20 May."""
     with duckdb.connect() as con:
         con.read_csv(str(delivery / "students.csv"), header=True, all_varchar=True).create("pupils")
         con.sql("""
-            SELECT student_id, 'K' || y AS care_id, make_date(y, m, 20) AS day, kind, make_date(y, m, 21)
-                AS recorded_on
+            SELECT student_id, 'K' || y AS care_id, make_date(y + later, m, 20) AS day, kind,
+                make_date(y + later, m, 21) AS recorded_on
             FROM pupils, range(2023, 2025) AS years(y),
-                (VALUES (10, 'opened'), (12, 'closed')) AS steps(m, kind)
+                (VALUES (0, 10, 'opened'), (1, 5, 'closed')) AS steps(later, m, kind)
             WHERE hash(student_id) % 5 = 0 AND recorded_on::DATE < make_date(y, 10, 1)
         """).write_csv(str(delivery / "care.csv"), header=True)
 
@@ -103,7 +101,7 @@ def test_care_affected_rows_are_counted_reported_apart_and_on_the_card(county):
     home, _, trained = county
     assert trained["kind"] == "lightgbm"
     labelled = trained["labels"]["positive"] + trained["labels"]["negative"]
-    assert 0.02 * labelled < trained["labels"]["care_affected"] < 0.2 * labelled
+    assert 0.02 * labelled < trained["labels"]["care_affected"] < 0.25 * labelled
     care = trained["care"]
     assert care["weight"] == 1.0
     assert 0 <= care["listed_stayed_affected"] <= care["listed_stayed"]

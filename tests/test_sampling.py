@@ -28,6 +28,13 @@ def test_the_weights_of_each_snapshot_add_up_to_its_cohort_and_every_leaver_is_t
     assert (rows.weight[rows.y == 1] == 1).all()
 
 
+def test_at_most_so_many_negatives_are_drawn_and_they_still_stand_for_everybody(con):
+    few = TrainingSettings(negatives_per_positive=EVERYBODY, most_negatives=1000)
+    rows = sampled_rows(con, NAMES, SPLIT.fit, few)
+    assert 850 < (rows.y == 0).sum() < 1150
+    assert rows.weight.sum() == pytest.approx(4 * 3000)
+
+
 def test_the_sampled_fit_equals_the_full_one_within_noise():
     found = compared(pupils=6000, base_rate=0.02, seed=3, ratio=20)
     sampled, full = found["sampled"], found["full"]

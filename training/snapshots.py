@@ -157,9 +157,9 @@ def sampled_rows(
 
     The draw happens inside DuckDB, which spills; only what was drawn leaves it.
     """
-    ratio, seed = float(training.negatives_per_positive), str(training.seed)
+    ratio, most = float(training.negatives_per_positive), float(training.most_negatives)
     query = SAMPLED.format(columns=_columns("r.", names))
-    found = con.execute(query, [list(snapshots), seed, ratio, training.care_weight]).df()
+    found = con.execute(query, [list(snapshots), str(training.seed), ratio, training.care_weight, most]).df()
     return Rows(
         _matrix(found, names),
         found["label"].to_numpy(dtype=np.int8),
@@ -175,7 +175,8 @@ WITH labelled AS (
            md5_number_lower(concat_ws('|', $2, student_id, snapshot)) / 18446744073709551616.0 AS draw
     FROM labels WHERE label IS NOT NULL AND list_contains($1::DATE[], snapshot)),
 share AS (
-    SELECT least(1.0, $3 * count(*) FILTER (label = 1) / greatest(count(*) FILTER (label = 0), 1)) AS kept
+    SELECT least(1.0, least($3 * count(*) FILTER (label = 1), $5) / greatest(count(*) FILTER (label = 0), 1))
+        AS kept
     FROM labelled),
 drawn AS (
     SELECT student_id, snapshot, label, care, label = 1 OR draw < kept AS taken FROM labelled, share),
