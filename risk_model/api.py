@@ -88,7 +88,7 @@ class RiskModel:
     >>> model = RiskModel.load(folder, digest)
     >>> pupils = pd.DataFrame({"failed_core": [0, 2], "absence_rate_30": [0.0, 0.25]}, index=["a", "b"])
     >>> model.predict(pupils).round(3).to_dict()
-    {'a': 0.03, 'b': 0.378}
+    {'a': 0.029, 'b': 0.378}
     >>> told = model.explain(pupils)
     >>> told.base, told.contributions.loc["b"].round(2).to_dict()
     (-3.0, {'absence_rate_30': 1.6, 'failed_core': 0.9})

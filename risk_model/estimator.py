@@ -120,7 +120,7 @@ class RiskClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         UsageError, TableError
             A parameter is out of range, ``y`` has not two classes, or a column cannot be used.
         """
-        shape, table = self.shape(), self.checked_table(X, y, sample_weight)
+        shape, table = Shape.of(self.get_params()), self.checked_table(X, y, sample_weight)
         margins = cross_fit(table, shape)
         self.blend_ = blended(table, margins)
         self.cross_fit_loss_ = float("nan")
@@ -132,8 +132,7 @@ class RiskClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
         """Calibrated log-odds (n,) of ``classes_[1]``."""
-        codes = self._codes(X)
-        return self.blend_.margin(self.linear_.margin(codes), self.boosted_.margin(codes))
+        return self._log_odds(self._codes(X))
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
         """Calibrated risks (n, 2) in the order of ``classes_``."""
@@ -155,30 +154,16 @@ class RiskClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         AdditivityError
             The contributions do not add up to the risk within 1e-6: never seen, always checked.
         """
+        from scipy.special import expit
+
         codes = self._codes(X)
         expected, of_trees = self.boosted_.contributions(codes)
         blend = self.blend_
         base = blend.intercept + blend.linear * self.linear_.base + blend.boosted * expected
         added = blend.linear * self.linear_.contributions(codes) + blend.boosted * of_trees
-        risk = self.predict_proba(X)[:, 1]
+        risk = expit(self._log_odds(codes))
         index = X.index if isinstance(X, pd.DataFrame) else None
         return Explanation.of(base, added, risk, self.columns_.names, index)
-
-    def shape(self) -> Shape:
-        """The numbers of the constructor, checked.
-
-        Raises
-        ------
-        UsageError
-            One is out of range.
-        """
-        for name, low, high in LIMITS:
-            value = getattr(self, name)
-            if name == "max_depth" and isinstance(value, str) and value == "auto":
-                continue
-            if isinstance(value, (bool, str)) or not low <= value <= high:
-                raise UsageError(f"{name} is {value!r}; it must lie between {low} and {high}.")
-        return Shape(**{name: getattr(self, name) for name, _, _ in LIMITS})
 
     def checked_table(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Table:  # noqa: N803
         """The table as numbers; sets names, columns and classes. Arguments and errors as :meth:`fit`."""
@@ -233,18 +218,9 @@ class RiskClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         named = isinstance(X, pd.DataFrame)
         return [str(name) for name in X.columns] if named else [f"x{i}" for i in range(self.n_features_in_)]
 
+    def _log_odds(self, codes: Matrix) -> Matrix:
+        return self.blend_.margin(self.linear_.margin(codes), self.boosted_.margin(codes))
+
     def _codes(self, X: Any) -> Matrix:  # noqa: N803
         check_is_fitted(self, "boosted_")
         return self.columns_.codes(self._validated(X, reset=False))
-
-
-LIMITS = (
-    ("max_depth", 1, 16),
-    ("rounds", 1, 100_000),
-    ("min_samples_leaf", 1, 1_000_000),
-    ("reg_lambda", 0.0, 1e9),
-    ("column_share", 1e-6, 1.0),
-    ("row_share", 1e-6, 1.0),
-    ("linear_strength", 1e-9, 1e9),
-)
-"""Name, least and greatest value of every number the constructor takes."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from risk_model.errors import UsageError
 from risk_model.flat.columns import Columns, Design, Matrix
 from risk_model.flat.parts import (
     Blend,
@@ -24,10 +25,22 @@ FOLDS = 5
 LEARNING_RATE = 0.03
 DEEPER_FROM = 500
 """So many rows of the rarer class before trees of depth 3 pay; below, depth 2."""
-LEAVES_AT_LEAST = 8
-"""A leaf may hold an eighth of a small table, not more, or nothing could be split."""
+LARGEST_LEAF = 8
+"""A leaf must hold an eighth of a small table at most, or nothing could be split."""
 PULL = 5.0
 """Rows' worth of belief that the trees alone are right; see :func:`risk_model.flat.parts.fit_blend`."""
+
+
+LIMITS = {
+    "max_depth": (1, 16),
+    "rounds": (1, 100_000),
+    "min_samples_leaf": (1, 1_000_000),
+    "reg_lambda": (0.0, 1e9),
+    "column_share": (1e-6, 1.0),
+    "row_share": (1e-6, 1.0),
+    "linear_strength": (1e-9, 1e9),
+}
+"""Least and greatest value of every number of a :class:`Shape`."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +55,23 @@ class Shape:
     row_share: float
     linear_strength: float
 
+    @classmethod
+    def of(cls, numbers: Mapping[str, Any]) -> Shape:
+        """The numbers of an estimator's ``get_params``, checked; what else it holds is ignored.
+
+        Raises
+        ------
+        UsageError
+            One is out of range.
+        """
+        for name, (low, high) in LIMITS.items():
+            value = numbers[name]
+            if name == "max_depth" and isinstance(value, str) and value == "auto":
+                continue
+            if isinstance(value, (bool, str)) or not low <= value <= high:
+                raise UsageError(f"{name} is {value!r}; it must lie between {low} and {high}.")
+        return cls(**{name: numbers[name] for name in LIMITS})
+
     def options(self, y: Labels, directions: tuple[int, ...], seed: int) -> dict[str, Any]:
         """LightGBM's options for a table with these labels."""
         rarer = min(float(y.sum()), float((1 - y).sum()))
@@ -50,7 +80,7 @@ class Shape:
             "learning_rate": LEARNING_RATE,
             "max_depth": depth,
             "num_leaves": 2 ** min(depth, 10),
-            "min_data_in_leaf": min(self.min_samples_leaf, max(1, len(y) // LEAVES_AT_LEAST)),
+            "min_data_in_leaf": min(self.min_samples_leaf, max(1, len(y) // LARGEST_LEAF)),
             "lambda_l2": self.reg_lambda,
             "feature_fraction": self.column_share,
             "bagging_fraction": self.row_share,

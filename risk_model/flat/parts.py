@@ -48,7 +48,7 @@ class BoostedPart:
     def contributions(self, codes: Matrix) -> tuple[float, Matrix]:
         """Expected margin, and (n, k) SHAP values (LightGBM's ``pred_contrib``)."""
         found = np.asarray(self.booster.predict(codes, pred_contrib=True, num_threads=1), dtype=np.float64)
-        return (float(found[0, -1]) if len(found) else 0.0), found[:, :-1]
+        return float(found[0, -1]), found[:, :-1]
 
     def margin(self, codes: Matrix) -> Matrix:
         """(n,) raw log-odds."""

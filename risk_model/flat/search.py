@@ -1,7 +1,8 @@
-"""A search over the estimator's own numbers that may not make it worse: the default stays unless shown worse."""
+"""A search over the estimator's numbers; those started from stay unless others are shown to be better."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
@@ -15,7 +16,7 @@ from risk_model.api import Explanation
 from risk_model.errors import UsageError
 from risk_model.estimator import RiskClassifier
 from risk_model.flat.columns import Matrix
-from risk_model.flat.fitting import Table, blended, cross_fit
+from risk_model.flat.fitting import Shape, Table, blended, cross_fit
 from risk_model.flat.parts import losses
 
 
@@ -57,7 +58,7 @@ class RiskSearch(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: i
         self,
         estimator: RiskClassifier | None = None,
         *,
-        trials: int = 20,
+        trials: int = 10,
         budget: float | None = None,
         random_state: int = 0,
     ) -> None:
@@ -115,16 +116,19 @@ class RiskSearch(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: i
         return chosen
 
 
+@dataclass(frozen=True)
 class _Trial:
-    """What one set of numbers lost on each row."""
+    """What one set of numbers lost on each row; nothing and infinity where there were no folds."""
 
-    def __init__(self, numbers: dict[str, Any], lost: Matrix, loss: float, seconds: float) -> None:
-        self.numbers, self.lost, self.loss, self.seconds = numbers, lost, loss, seconds
+    numbers: dict[str, Any]
+    lost: Matrix
+    loss: float
+    seconds: float
 
 
 def _judged(start: RiskClassifier, numbers: dict[str, Any], table: Table) -> _Trial:
     begun = monotonic()
-    shape = clone(start).set_params(**numbers).shape()
+    shape = Shape.of(start.get_params() | numbers)
     margins = cross_fit(table, shape)
     if not len(margins.linear):
         return _Trial(numbers, np.empty(0), float("inf"), monotonic() - begun)
@@ -146,7 +150,7 @@ def _searched(
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=8))
+        study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=5))
         study.optimize(loss, n_trials=trials, timeout=budget)
     finally:
         optuna.logging.set_verbosity(before)
