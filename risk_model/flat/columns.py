@@ -115,15 +115,15 @@ def directions(monotone: Mapping[str, int] | Sequence[int] | None, columns: Colu
         unknown = sorted(str(name) for name in set(monotone) - set(names))
         if unknown:
             raise TableError(f"monotone names {', '.join(unknown)}, which is no column. Correct the name.")
-        found = tuple(int(monotone.get(name, 0)) for name in names)
+        given = tuple(monotone.get(name, 0) for name in names)
     else:
-        found = (0,) * len(names) if monotone is None else tuple(int(one) for one in monotone)
-    if len(found) != len(names):
-        raise TableError(f"monotone has {len(found)} directions for {len(names)} columns. Give one for each.")
-    for name, levels, one in zip(names, columns.levels, found, strict=True):
+        given = (0,) * len(names) if monotone is None else tuple(monotone)
+    if len(given) != len(names):
+        raise TableError(f"monotone has {len(given)} directions for {len(names)} columns. Give one for each.")
+    for name, levels, one in zip(names, columns.levels, given, strict=True):
         if one not in (-1, 0, 1) or (one and levels is not None):
             raise TableError(f"monotone of {name} is {one}; it may be -1, 0 or 1, for a category only 0.")
-    return found
+    return tuple(int(one) for one in given)
 
 
 def _levels(column: pd.Series) -> tuple[Any, ...] | None:

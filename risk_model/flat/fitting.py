@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, Literal
 
 import numpy as np
@@ -31,7 +32,7 @@ PULL = 5.0
 """Rows' worth of belief that the trees alone are right; see :func:`risk_model.flat.parts.fit_blend`."""
 
 
-LIMITS = {
+LIMITS: dict[str, tuple[float, float]] = {
     "max_depth": (1, 16),
     "rounds": (1, 100_000),
     "min_samples_leaf": (1, 1_000_000),
@@ -40,7 +41,7 @@ LIMITS = {
     "row_share": (1e-6, 1.0),
     "linear_strength": (1e-9, 1e9),
 }
-"""Least and greatest value of every number of a :class:`Shape`."""
+"""Least and greatest value of every number of a :class:`Shape`; whole numbers where the limits are."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,9 @@ class Shape:
             value = numbers[name]
             if name == "max_depth" and isinstance(value, str) and value == "auto":
                 continue
-            if isinstance(value, (bool, str)) or not low <= value <= high:
-                raise UsageError(f"{name} is {value!r}; it must lie between {low} and {high}.")
+            wanted, kind = (Integral, "whole number") if isinstance(low, int) else (Real, "number")
+            if isinstance(value, bool) or not isinstance(value, wanted) or not low <= float(value) <= high:
+                raise UsageError(f"{name} is {value!r}; it must be a {kind} between {low} and {high}.")
         return cls(**{name: numbers[name] for name in LIMITS})
 
     def options(self, y: Labels, directions: tuple[int, ...], seed: int) -> dict[str, Any]:
