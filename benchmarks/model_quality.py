@@ -137,7 +137,7 @@ def _folds(left: NDArray[np.intp], seed: int) -> list[tuple[NDArray[np.intp], ND
 
 
 def _logistic() -> Any:
-    """What a statistician would try first: standardised numbers, a column per level, ridge of 1."""
+    """A statistician's first try: standardised numbers, a column per level, ridge of 1; no nulls occur."""
     from sklearn.compose import make_column_selector, make_column_transformer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline

@@ -8,6 +8,8 @@ import click
 import pytest
 
 from risk_model.command.main import main
+from tests import bundles
+from tests.flat_tables import flat_table
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -43,3 +45,18 @@ def test_every_page_the_readme_links_exists():
     links = re.findall(r"\]\(([\w/.]+)\)", README)
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_examples_in_python_run(tmp_path, monkeypatch):
+    """All in the order of the page, on a bundle and tables as it describes them."""
+    examples = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    table, left = flat_table(200)
+    names = {"digest": bundles.lightgbm_bundle(tmp_path / "bundle"), "pupils": bundles.pupils(20)}
+    names |= {"table": table, "left": left}
+    for example in examples:
+        exec(example, names)
+        assert len(names["risk"]) in (20, 200)
+    assert len(examples) == 2
+    assert set(names["strongest"]) <= set(table)
+    assert len(names["search"].trials_) == 11

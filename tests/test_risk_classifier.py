@@ -18,6 +18,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from risk_model import RiskClassifier, RiskSearch
 from risk_model.errors import UsageError
 from risk_model.flat.columns import TableError
+from risk_model.flat.parts import fit_blend
 from tests.flat_tables import flat_table, flat_table_and_truth
 
 QUICK = RiskClassifier(rounds=40)
@@ -135,6 +136,16 @@ def test_a_null_where_none_was_seen_is_answered_near_the_average() -> None:
     ladder = pd.concat([table.head(1)] * 3).assign(missed=[0.0, np.nan, 30.0])
     low, unknown, high = model.predict_proba(ladder)[:, 1]
     assert low <= unknown < high
+
+
+def test_a_part_that_points_the_wrong_way_gets_no_weight() -> None:
+    """A negative weight would turn its directions round."""
+    dice = np.random.default_rng(4)
+    right = dice.normal(size=500)
+    left = (dice.random(500) < 1 / (1 + np.exp(-right))).astype(float)
+    blend = fit_blend(-right + dice.normal(size=500), right, left, np.ones(500), pull=5.0)
+    assert blend.linear == 0
+    assert blend.boosted == pytest.approx(1, abs=0.3)
 
 
 def test_a_level_not_seen_at_fitting_counts_as_null(fitted: RiskClassifier) -> None:
