@@ -23,11 +23,10 @@ REGISTER_PATIENCE = 10
 def build_cohort(con: duckdb.DuckDBPyConnection, day: date, labels: LabelSettings) -> None:
     """Make the temp table ``cohort``, one row per pupil enrolled or awaited on ``day``.
 
-    Needs ``known.students`` and the timeline of ``day``. Columns: ``student_id, county_id, township_id,
+    Needs ``known.students`` and the diaries of ``day``. Columns: ``student_id, county_id, township_id,
     school_id, class_id, class_key, grade, stage, started_on, boarding, status``; ``status`` is ``scored``
     for exactly the members of the cohort of contract §2, else says why there is no score.
     """
-    con.execute(_STREAKS, {"streak": labels.long_absence_school_days})
     con.execute(_SILENT_CLASSES, {"day": day, "lookback": REGISTER_LOOKBACK, "patience": REGISTER_PATIENCE})
     con.execute(
         _COHORT,
@@ -36,25 +35,10 @@ def build_cohort(con: duckdb.DuckDBPyConnection, day: date, labels: LabelSetting
             "awaited": labels.between_spells_days,
             "open_case": OPEN_CASE_DAYS,
             "grades": list(labels.grades),
+            "streak": labels.long_absence_school_days,
         },
     )
 
-
-# Pupils whose last so many counted days, back to the last other mark, were absent_unexcused. A day
-# without a mark neither breaks nor counts.
-_STREAKS = """
-CREATE OR REPLACE TEMP TABLE cohort_absent_long AS
-WITH suspects AS (
-    SELECT student_no FROM timeline_pupil_days WHERE mark = 'absent_unexcused'
-    GROUP BY student_no HAVING count(*) >= $streak),
-broken AS (
-    SELECT student_no, max(day) FILTER (WHERE mark <> 'absent_unexcused') AS day
-    FROM timeline_pupil_days SEMI JOIN suspects USING (student_no) GROUP BY student_no)
-SELECT p.student_id
-FROM timeline_pupil_days d JOIN broken b USING (student_no) JOIN timeline_pupils p USING (student_no)
-WHERE d.mark = 'absent_unexcused' AND (b.day IS NULL OR d.day > b.day)
-GROUP BY p.student_id HAVING count(*) >= $streak
-"""
 
 # Classes that kept no register on any of their last school days, in counties that deliver attendance.
 _SILENT_CLASSES = """
@@ -77,7 +61,10 @@ last AS (
     QUALIFY row_number() OVER (PARTITION BY student_id ORDER BY ended_on DESC, {LISTED_ORDER} DESC) = 1),
 awaited AS (
     SELECT * FROM last WHERE {AWAITED} AND $day::DATE - ended_on <= greatest($awaited, $open_case)),
-people AS (SELECT * FROM open UNION ALL SELECT * FROM awaited)
+people AS (SELECT * FROM open UNION ALL SELECT * FROM awaited),
+absent_long AS (
+    SELECT student_id FROM timeline_streaks JOIN timeline_pupils USING (student_no)
+    WHERE unexcused >= $streak)
 SELECT p.student_id, p.county_id, p.township_id, p.school_id, p.class_id, p.class_key, p.grade, p.stage,
     p.started_on, p.boarding,
     CASE WHEN s.placement = 'home_teaching' THEN 'home_teaching'
@@ -87,7 +74,7 @@ SELECT p.student_id, p.county_id, p.township_id, p.school_id, p.class_id, p.clas
         ELSE 'scored' END AS status
 FROM people p
 LEFT JOIN known.students s ON s.student_id = p.student_id
-LEFT JOIN cohort_absent_long a ON a.student_id = p.student_id
+LEFT JOIN absent_long a ON a.student_id = p.student_id
 LEFT JOIN cohort_silent_classes c ON c.class_key = p.class_key
 WHERE p.grade IN (SELECT unnest($grades))
 """

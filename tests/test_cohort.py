@@ -18,7 +18,7 @@ import pytest
 
 from risk_model.cohort import build_cohort
 from risk_model.settings import LabelSettings
-from risk_model.timeline import build_timeline
+from risk_model.timeline import build_diaries
 from tests.small_county import AUTUMN, AUTUMN_START, UNEXCUSED, SmallCounty, rows_of, weekdays
 
 SNAPSHOT = date(2025, 11, 14)
@@ -40,7 +40,7 @@ def county() -> SmallCounty:
 
 def cohort(county: SmallCounty, day: date = SNAPSHOT, **settings):
     con = county.known_on(day)
-    build_timeline(con, day, since=day - timedelta(days=260))
+    build_diaries(con, day, since=day - timedelta(days=260))
     build_cohort(con, day, LabelSettings(**settings))
     return con
 

@@ -10,12 +10,12 @@ import pytest
 from risk_model.features.declared import BY_NAME, FEATURES, RELATIONS
 from risk_model.features.documentation import DOCUMENT, feature_document
 from risk_model.features.feature import COMPARED, Feature
-from risk_model.features.groundwork import MARKED_DAYS, SCORED
+from risk_model.features.groundwork import SCORED
 from risk_model.registers.declared import REGISTERS
 
 FAMILIES = {"attendance", "learning", "family", "distance", "time"}
 RELATION_SQL = {relation.name: relation.sql for relation in RELATIONS}
-GROUNDWORK = SCORED + MARKED_DAYS
+GROUNDWORK = SCORED
 every_feature = pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
 
 # Columns that only say whose row it is, or when a school stood open; they are no fact about a pupil.

@@ -155,12 +155,12 @@ def label_of(home: Path, pupil: str, *, known_on: date) -> int | None:
     from risk_model.labels import label
     from risk_model.lake.reading import open_lake
     from risk_model.settings import Settings
-    from risk_model.timeline import build_timeline
+    from risk_model.timeline import build_diaries, build_timeline
 
     rules = Settings().labels
     with open_lake(Home(home), Settings()) as lake:
         lake.known_on(TONIGHT)
-        build_timeline(lake.con, TONIGHT, since=TONIGHT - timedelta(days=260))
+        build_diaries(lake.con, TONIGHT, since=TONIGHT - timedelta(days=260))
         build_cohort(lake.con, TONIGHT, rules)
         lake.con.execute(f"create temp table pupils as select *, date '{TONIGHT}' as snapshot from cohort")
         lake.known_on(known_on)

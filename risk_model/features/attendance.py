@@ -10,31 +10,19 @@ from __future__ import annotations
 from typing import Literal
 
 from risk_model.features.feature import COMPARED, Direction, Feature, Relation, Unit, Wording, over_median
-from risk_model.features.groundwork import ABSENT, COUNTED, sql_list
+from risk_model.features.mark_counts import ABSENT, COUNTED, MARKS, days
 
 NEEDS = ("enrolments", "attendance")
 FEWEST_KEPT_DAYS = 5
 """A pupil is "never seen" only after the class kept its register on so many days."""
 
-MARKS = Relation(
-    "marks",
-    f"""
-    SELECT pupil, day, mark, reach, in_term, mark IN {sql_list(COUNTED)} AS counted,
-           mark IN {sql_list(ABSENT)} AS absent
-    FROM marked_days""",
-    many=True,
-)
+DIARY = Relation("marks", "SELECT * FROM mark_counts")
 
-RELATIONS = (MARKS,)
+RELATIONS = (DIARY,)
 
 
-def count_where(condition: str) -> str:
-    """SQL: in how many rows the condition holds."""
-    return f"count(*) FILTER ({condition})"
-
-
-def _share(what: str, window: str) -> str:
-    return f"{count_where(f'{window} AND {what}')} / nullif({count_where(f'{window} AND counted')}, 0)"
+def _share(what: tuple[str, ...], window: str) -> str:
+    return f"{days(window, *what)} / nullif({days(window, *COUNTED)}, 0)"
 
 
 def no_mark(window_en: str, window_zh: str) -> tuple[str, str]:
@@ -74,25 +62,22 @@ def attendance_feature(
     )
 
 
-KINDS: tuple[tuple[str, str, Direction, str, str], ...] = (
-    ("absence", "absent", 1, "Missed {value} of {window}", "{window}缺勤{value}"),
+KINDS: tuple[tuple[str, tuple[str, ...], Direction, str, str], ...] = (
+    ("absence", ABSENT, 1, "Missed {value} of {window}", "{window}缺勤{value}"),
     (
         "unexcused",
-        "mark = 'absent_unexcused'",
+        ("absent_unexcused",),
         1,
         "Missed {value} of {window} without excuse",
         "{window}旷课{value}",
     ),
-    ("sick", "mark = 'absent_sick'", 0, "Missed {value} of {window} sick", "{window}病假{value}"),
-    ("leave", "mark = 'absent_leave'", 0, "Missed {value} of {window} on leave", "{window}事假{value}"),
-    ("late", "mark = 'late'", 0, "Came late on {value} of {window}", "{window}迟到{value}"),
+    ("sick", ("absent_sick",), 0, "Missed {value} of {window} sick", "{window}病假{value}"),
+    ("leave", ("absent_leave",), 0, "Missed {value} of {window} on leave", "{window}事假{value}"),
+    ("late", ("late",), 0, "Came late on {value} of {window}", "{window}迟到{value}"),
 )
 SPANS = (
-    *(
-        (str(days), f"reach <= {days}", f"the last {days} school days", f"最近{days}个教学日")
-        for days in (7, 14, 30, 90)
-    ),
-    ("term", "in_term", "the school days of this term", "本学期"),
+    *((str(span), f"the last {span} school days", f"最近{span}个教学日") for span in (7, 14, 30, 90)),
+    ("term", "the school days of this term", "本学期"),
 )
 
 
@@ -104,7 +89,7 @@ def _group(kind: str) -> str:
 RATES = tuple(
     attendance_feature(
         f"{kind}_{span}",
-        _share(what, window),
+        _share(what, span),
         en.replace("{window}", window_en),
         zh.replace("{window}", window_zh),
         direction=direction,
@@ -112,14 +97,14 @@ RATES = tuple(
         group=_group(kind),
     )
     for kind, what, direction, en, zh in KINDS
-    for span, window, window_en, window_zh in SPANS
+    for span, window_en, window_zh in SPANS
     if kind != "late" or span in ("30", "90")
 )
 
 CHANGES = tuple(
     attendance_feature(
         f"{kind}_change_30",
-        f"{_share(what, 'reach <= 30')} - {_share(what, 'reach = 60')}",
+        f"{_share(what, '30')} - {_share(what, 'before_30')}",
         f"The share of school days missed{en} rose by {{value}} against the 30 school days before",
         f"最近30个教学日的{zh}率比此前30个教学日上升{{value}}",
         low=(
@@ -137,18 +122,18 @@ CHANGES = tuple(
         group=_group(kind),
     )
     for kind, what, en, zh in (
-        ("absence", "absent", "", "缺勤"),
-        ("unexcused", "mark = 'absent_unexcused'", " without excuse", "旷课"),
+        ("absence", ABSENT, "", "缺勤"),
+        ("unexcused", ("absent_unexcused",), " without excuse", "旷课"),
     )
 )
 
-MARKED_30 = "reach <= 30 AND mark <> 'unmarked'"
-SEEN_AT_SCHOOL = "mark IN ('present', 'late')"
+MARKED_30, KEPT_30, KEPT = days("30", *MARKS[1:]), days("30", *MARKS), days("all", *MARKS)
+SEEN_AT_SCHOOL = days("all", "present", "late")
 
 SEEN = (
     attendance_feature(
         "register_coverage_30",
-        f"{count_where(MARKED_30)} / nullif({count_where('reach <= 30')}, 0)",
+        f"{MARKED_30} / nullif({KEPT_30}, 0)",
         "Has a mark on {value} of the last 30 school days on which the class kept its register",
         "最近30个教学日中，班级有考勤的日子里该生有记录的占{value}",
         direction=-1,
@@ -157,7 +142,7 @@ SEEN = (
     ),
     attendance_feature(
         "never_seen",
-        f"CASE WHEN count(*) >= {FEWEST_KEPT_DAYS} THEN {count_where(SEEN_AT_SCHOOL)} = 0 END",
+        f"CASE WHEN {KEPT} >= {FEWEST_KEPT_DAYS} THEN {SEEN_AT_SCHOOL} = 0 END",
         "Is enrolled and was never seen on a day on which the class kept its register",
         "已注册，但在班级有考勤的日子里从未到校",
         unit="flag",

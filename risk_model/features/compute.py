@@ -18,7 +18,7 @@ from risk_model.features.feature import COMPARED, Feature, Relation
 from risk_model.features.groundwork import lay_groundwork
 from risk_model.registers.declared import REGISTERS
 from risk_model.settings import Settings
-from risk_model.timeline import build_timeline
+from risk_model.timeline import build_diaries
 
 LOOKBACK_DAYS = 260
 """Days of marks read before the snapshot: 90 school days across a long summer, or a whole term."""
@@ -53,9 +53,9 @@ def compute_features(con: duckdb.DuckDBPyConnection, day: date, settings: Settin
 
 def lay_features(con: duckdb.DuckDBPyConnection, day: date, settings: Settings) -> None:
     """The tables :data:`SNAPSHOT_FEATURES` reads, from ``known.*``, which the caller has cut by ``day``."""
-    build_timeline(con, day, since=day - timedelta(days=LOOKBACK_DAYS))
+    diaries = build_diaries(con, day, since=day - timedelta(days=LOOKBACK_DAYS))
     build_cohort(con, day, settings.labels)
-    lay_groundwork(con, day, settings)
+    lay_groundwork(con, day, settings, diaries)
     present = _registers_present(con)
     for relation in RELATIONS:
         con.execute(_pass_over(relation, present))

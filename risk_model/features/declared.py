@@ -18,7 +18,6 @@ FEATURES: tuple[Feature, ...] = (
 )
 RELATIONS: tuple[Relation, ...] = (
     *attendance.RELATIONS,
-    *streaks.RELATIONS,
     *exams.RELATIONS,
     *family.RELATIONS,
     *distance.RELATIONS,

@@ -7,10 +7,8 @@ They are temporary and made anew for every snapshot:
     carry four bytes instead of a text. ``ended_on`` is null while the spell is open.
 ``windows(school_id, last_day, from_7, from_14, from_30, from_60, from_90, term_start)``
     the first day of each school's last 7, 14, … school days up to the snapshot date.
-``marked_days(pupil, day, mark, reach, in_term)``
-    every day of the last 90 school days or of the term on which the pupil's class kept its register.
-    ``mark`` is ``unmarked`` where the pupil has none; ``reach`` is the narrowest window that holds
-    the day (7, 14, 30, 60, 90; 255 = earlier, but in the term).
+``mark_counts``
+    what each scored pupil's diary holds, see :mod:`risk_model.features.mark_counts`.
 """
 
 from __future__ import annotations
@@ -19,17 +17,9 @@ from datetime import date
 
 import duckdb
 
+from risk_model.features.mark_counts import SPANS, put_mark_counts
 from risk_model.settings import Settings
-
-WINDOWS = (7, 14, 30, 60, 90)
-"""School days looked back on; 60 only to set the last 30 against the 30 before."""
-
-BEYOND = 255
-"""``reach`` of a day of this term that lies before the widest window."""
-
-ABSENT = ("absent_sick", "absent_leave", "absent_unexcused")
-COUNTED = ("present", "late", *ABSENT)
-"""Marks that tell whether the pupil was there; shares are shares of days with one of them."""
+from risk_model.timeline.diaries import Diaries
 
 
 def sql_list(names: tuple[str, ...]) -> str:
@@ -58,25 +48,12 @@ WITH recent AS (
     SELECT school_id, day, term_start, row_number() OVER (PARTITION BY school_id ORDER BY day DESC) AS back
     FROM school_days WHERE day <= getvariable('snapshot'))
 SELECT school_id, max(day) AS last_day, max(term_start) AS term_start,
-       {", ".join(f"min(day) FILTER (back <= {days}) AS from_{days}" for days in WINDOWS)}
+       {", ".join(f"min(day) FILTER (back <= {days}) AS from_{days}" for days in SPANS)}
 FROM recent GROUP BY school_id
 """
 
-_REACH = " ".join(f"WHEN d.day >= w.from_{days} THEN {days}" for days in WINDOWS)
-_MARK = f"ENUM {sql_list(('unmarked', 'other', *COUNTED))}"
 
-# A mark that tells neither presence nor absence is kept as "other": it is a kept register all the same.
-MARKED_DAYS = f"""
-CREATE OR REPLACE TEMP TABLE marked_days AS
-SELECT p.pupil, d.day, (CASE {_REACH} ELSE {BEYOND} END)::UTINYINT AS reach, d.day >= w.term_start AS in_term,
-       (CASE WHEN d.mark IS NULL THEN 'unmarked' WHEN d.mark IN {sql_list(COUNTED)} THEN d.mark ELSE 'other'
-        END)::{_MARK} AS mark
-FROM timeline_pupil_days d JOIN scored p ON p.pupil = d.student_no JOIN windows w ON w.school_id = p.school_id
-WHERE d.day <= getvariable('snapshot') AND (d.day >= w.from_90 OR d.day >= w.term_start)
-"""
-
-
-def lay_groundwork(con: duckdb.DuckDBPyConnection, day: date, settings: Settings) -> None:
+def lay_groundwork(con: duckdb.DuckDBPyConnection, day: date, settings: Settings, diaries: Diaries) -> None:
     """Make the tables of this module for the snapshot ``day``; the timeline and cohort are there.
 
     Sets the variables ``snapshot`` (date), ``horizon_days`` and ``entitled_poverty`` (list of text)
@@ -85,5 +62,6 @@ def lay_groundwork(con: duckdb.DuckDBPyConnection, day: date, settings: Settings
     con.execute("SET VARIABLE snapshot = ?::DATE", [day])
     con.execute("SET VARIABLE horizon_days = ?::INTEGER", [settings.labels.horizon_days])
     con.execute("SET VARIABLE entitled_poverty = ?::VARCHAR[]", [list(settings.aid.entitled_poverty)])
-    for statement in (SCORED, SCHOOL_WINDOWS, MARKED_DAYS):
+    for statement in (SCORED, SCHOOL_WINDOWS):
         con.execute(statement)
+    put_mark_counts(con, diaries)

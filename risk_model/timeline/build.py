@@ -26,7 +26,15 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from risk_model.timeline.class_days import build_class_days, build_pupil_days
-from risk_model.timeline.marks import build_marks
+from risk_model.timeline.diaries import (
+    Diaries,
+    put_class_marks,
+    put_streaks,
+    read_kept,
+    read_marks,
+    read_stays,
+)
+from risk_model.timeline.marks import build_class_sizes, build_marks
 from risk_model.timeline.school_days import build_school_days
 from risk_model.timeline.spells import build_spells
 
@@ -45,3 +53,21 @@ def build_timeline(con: duckdb.DuckDBPyConnection, day: date, *, since: date) ->
     build_school_days(con, day, since)
     build_class_days(con, day)
     build_pupil_days(con)
+
+
+def build_diaries(con: duckdb.DuckDBPyConnection, day: date, *, since: date) -> Diaries:
+    """The same timeline without a row per pupil and day: all tables but ``pupil_days``, and the diaries.
+
+    Features and the cohort stand on it. Makes ``timeline_streaks(student_no, unexcused)`` besides: days
+    missed without excuse up to the last other mark, of pupils who have any.
+    """
+    build_spells(con, day)
+    marks = read_marks(con, day, since)
+    stays = read_stays(con, len(marks), day, since)
+    put_class_marks(con, marks, stays, since)
+    build_class_sizes(con, day, since)
+    build_school_days(con, day, since)
+    build_class_days(con, day)
+    diaries = Diaries(since, marks, stays, read_kept(con, marks.shape[1], since))
+    put_streaks(con, diaries)
+    return diaries

@@ -10,16 +10,21 @@ from risk_model.registers.declared import REGISTERS
 if TYPE_CHECKING:
     import duckdb
 
-MARK = "ENUM({})".format(", ".join(f"'{mark}'" for mark in REGISTERS["attendance"].column("mark").values))
+MARKS = tuple(REGISTERS["attendance"].column("mark").values)
+MARK = "ENUM({})".format(", ".join(f"'{mark}'" for mark in MARKS))
 """A mark in one byte: there are a hundred million of them."""
 
 
 def build_marks(con: duckdb.DuckDBPyConnection, day: date, since: date) -> None:
     """Make ``timeline_marks`` and, per class, ``…_class_marks``, ``…_complete`` and ``…_class_sizes``."""
-    days = {"day": day, "since": since}
-    con.execute(_MARKS, days)
+    con.execute(_MARKS, {"day": day, "since": since})
     con.execute(_CLASS_MARKS)
-    con.execute(_COMPLETE, days)
+    build_class_sizes(con, day, since)
+
+
+def build_class_sizes(con: duckdb.DuckDBPyConnection, day: date, since: date) -> None:
+    """Make ``timeline_complete`` and ``timeline_class_sizes``."""
+    con.execute(_COMPLETE, {"day": day, "since": since})
     con.execute(_CLASS_SIZES)
 
 
