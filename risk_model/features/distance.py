@@ -24,8 +24,6 @@ def straight_line(latitude: str, longitude: str, to_latitude: str, to_longitude:
     return f"{EARTH_KM} * asin(sqrt(CASE WHEN {chord} > 1 THEN 1 ELSE {chord} END))"
 
 
-TEACHES = "CASE WHEN {grade} <= 6 THEN 'primary' WHEN {grade} <= 9 THEN 'junior' ELSE 'senior' END"
-
 WAY = Relation(
     "way",
     f"""
@@ -33,32 +31,22 @@ WAY = Relation(
         SELECT p.pupil, min(s.started_on) AS started_on
         FROM scored p JOIN spells s USING (student_id, school_id) GROUP BY p.pupil),
     travelled AS (
-        SELECT p.pupil, max_by(t, t.observed_on) AS t
-        FROM scored p JOIN arrived a USING (pupil) JOIN known.travel t USING (student_id)
-        WHERE t.observed_on BETWEEN a.started_on AND getvariable('snapshot') GROUP BY p.pupil),
+        SELECT p.pupil, t.distance_km, t.minutes
+        FROM scored p JOIN arrived a USING (pupil) JOIN known.travel t USING (student_id) JOIN (
+            SELECT student_id, max(observed_on) AS observed_on FROM known.travel
+            WHERE observed_on <= getvariable('snapshot') GROUP BY student_id) USING (student_id, observed_on)
+        WHERE t.observed_on >= a.started_on),
     homes AS (
-        SELECT p.pupil, p.county_id, p.school_id, p.boarding, {TEACHES.format(grade="p.grade")} AS stage,
-               s.home_latitude AS latitude, s.home_longitude AS longitude
-        FROM scored p LEFT JOIN known.students s USING (student_id)),
-    places AS (
-        SELECT DISTINCT county_id, stage, latitude, longitude FROM homes
-        WHERE latitude IS NOT NULL AND longitude IS NOT NULL),
-    taught AS (
-        SELECT county_id, latitude, longitude,
-               unnest(CASE stage WHEN 'nine_year' THEN ['primary', 'junior'] ELSE [stage] END) AS stage
-        FROM known.schools WHERE coalesce(closed_on > getvariable('snapshot'), true)),
-    nearest AS (
-        SELECT p.county_id, p.stage, p.latitude, p.longitude,
-               min({straight_line("p.latitude", "p.longitude", "t.latitude", "t.longitude")}) AS km
-        FROM places p JOIN taught t USING (county_id, stage) GROUP BY ALL)
-    SELECT h.pupil, h.boarding, n.km AS nearest_km, v.t.minutes AS minutes,
+        SELECT p.pupil, p.school_id, p.boarding, s.home_latitude AS latitude, s.home_longitude AS longitude
+        FROM scored p LEFT JOIN known.students s USING (student_id))
+    SELECT h.pupil, h.boarding, v.minutes AS minutes,
+           {straight_line("h.latitude", "h.longitude", "n.latitude", "n.longitude")} AS nearest_km,
            {straight_line("h.latitude", "h.longitude", "c.latitude", "c.longitude")} AS straight_km,
-           coalesce(v.t.distance_km, straight_km) AS km
+           coalesce(v.distance_km, straight_km) AS km
     FROM homes h
     LEFT JOIN travelled v USING (pupil)
     LEFT JOIN known.schools c ON c.school_id = h.school_id
-    LEFT JOIN nearest n ON n.county_id = h.county_id AND n.stage = h.stage
-        AND n.latitude = h.latitude AND n.longitude = h.longitude""",
+    LEFT JOIN nearest_school n USING (pupil)""",
 )
 
 CLOSURES = Relation(

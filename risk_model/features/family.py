@@ -21,8 +21,10 @@ HOUSEHOLD = Relation(
     "household",
     f"""
     WITH seen AS (
-        SELECT student_id, max_by(f, observed_on) AS f FROM known.families f
-        WHERE observed_on <= getvariable('snapshot') GROUP BY student_id),
+        SELECT f.* FROM known.families f JOIN (
+            SELECT student_id, max(observed_on) AS observed_on FROM known.families
+            WHERE observed_on <= getvariable('snapshot') GROUP BY student_id)
+            USING (student_id, observed_on)),
     granted AS (
         SELECT student_id, max(granted_on) AS granted_on FROM known.aid
         WHERE granted_on <= getvariable('snapshot') GROUP BY student_id),
@@ -33,22 +35,22 @@ HOUSEHOLD = Relation(
                bool_or(ended_on IS NULL) AS open
         FROM spells WHERE started_on <= getvariable('snapshot') GROUP BY student_id),
     left_behind AS (
-        SELECT f.household_id, count(*) AS n FROM seen JOIN last_spell USING (student_id)
-        WHERE end_reason = 'dropped_out' AND NOT open AND f.household_id IS NOT NULL GROUP BY ALL)
-    SELECT p.pupil, s.f.guardian AS guardian, s.f.parents_away AS parents_away, s.f.poverty AS poverty,
-           s.f.orphan AS orphan, s.f.parent_illness AS parent_illness, s.f.relocated AS relocated,
-           s.f.migrant AS migrant, s.f.siblings AS siblings,
-           s.f.mother_schooling_years AS mother_schooling_years,
-           s.f.father_schooling_years AS father_schooling_years,
-           list_contains(getvariable('entitled_poverty'), s.f.poverty) AS entitled,
+        SELECT household_id, count(*) AS n FROM seen JOIN last_spell USING (student_id)
+        WHERE end_reason = 'dropped_out' AND NOT open AND household_id IS NOT NULL GROUP BY ALL)
+    SELECT p.pupil, s.guardian AS guardian, s.parents_away AS parents_away, s.poverty AS poverty,
+           s.orphan AS orphan, s.parent_illness AS parent_illness, s.relocated AS relocated,
+           s.migrant AS migrant, s.siblings AS siblings,
+           s.mother_schooling_years AS mother_schooling_years,
+           s.father_schooling_years AS father_schooling_years,
+           list_contains(getvariable('entitled_poverty'), s.poverty) AS entitled,
            CASE WHEN t.county_id IS NOT NULL
                 THEN coalesce(g.granted_on > getvariable('snapshot') - {AID_DAYS}, false) END AS aided,
-           CASE WHEN s.f.household_id IS NOT NULL THEN l.n IS NOT NULL END AS sibling_left
+           CASE WHEN s.household_id IS NOT NULL THEN l.n IS NOT NULL END AS sibling_left
     FROM scored p
     LEFT JOIN seen s USING (student_id)
     LEFT JOIN granted g USING (student_id)
     LEFT JOIN telling t ON t.county_id = p.county_id
-    LEFT JOIN left_behind l ON l.household_id = s.f.household_id""",
+    LEFT JOIN left_behind l ON l.household_id = s.household_id""",
 )
 
 PAST = Relation(

@@ -9,6 +9,8 @@ They are temporary and made anew for every snapshot:
     the first day of each school's last 7, 14, … school days up to the snapshot date.
 ``mark_counts``
     what each scored pupil's diary holds, see :mod:`risk_model.features.mark_counts`.
+``nearest_school(pupil, latitude, longitude)``
+    see :mod:`risk_model.features.nearest`.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from datetime import date
 import duckdb
 
 from risk_model.features.mark_counts import SPANS, put_mark_counts
+from risk_model.features.nearest import put_nearest_schools
 from risk_model.settings import Settings
 from risk_model.timeline.diaries import Diaries
 
@@ -65,3 +68,4 @@ def lay_groundwork(con: duckdb.DuckDBPyConnection, day: date, settings: Settings
     for statement in (SCORED, SCHOOL_WINDOWS):
         con.execute(statement)
     put_mark_counts(con, diaries)
+    put_nearest_schools(con)

@@ -61,7 +61,7 @@ def build_diaries(con: duckdb.DuckDBPyConnection, day: date, *, since: date) -> 
     Features and the cohort stand on it. Makes ``timeline_streaks(student_no, unexcused)`` besides: days
     missed without excuse up to the last other mark, of pupils who have any.
     """
-    build_spells(con, day)
+    build_spells(con, day, since)
     marks = read_marks(con, day, since)
     stays = read_stays(con, len(marks), day, since)
     put_class_marks(con, marks, stays, since)

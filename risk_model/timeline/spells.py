@@ -24,12 +24,15 @@ _AFTER_THE_YEAR = "CASE WHEN end_reason IN ('promoted', 'graduated') THEN 61 ELS
 _LOOKED_AT = f"least($day::DATE, coalesce(e.ended_on, {FOREVER}) - {_AFTER_THE_YEAR})"
 
 
-def build_spells(con: duckdb.DuckDBPyConnection, day: date) -> None:
-    """Make ``spells``, ``timeline_classes``, ``timeline_pupils`` and ``timeline_stays``."""
+def build_spells(con: duckdb.DuckDBPyConnection, day: date, since: date = date.min) -> None:
+    """Make ``spells``, ``timeline_classes``, ``timeline_pupils`` and ``timeline_stays``.
+
+    Stays that ended before ``since`` are left out.
+    """
     con.execute(_SPELLS, {"day": day})
     con.execute(_CLASSES)
     con.execute(_PUPILS)
-    con.execute(_STAYS, {"day": day})
+    con.execute(_STAYS, {"day": day, "since": since})
 
 
 # A class id is unique only within a school and school year (1 August to 31 July). The year of the key is
@@ -64,24 +67,38 @@ FROM (SELECT DISTINCT student_id FROM spells)
 
 # timeline_stays: stretches of days, first and last included, never overlapping per pupil, with the class
 # the pupil is listed under; awaited = the spell behind it ends with the pupil expected back. Where spells
-# overlap, days are cut at every start and end and each piece goes to the spell that lists the pupil.
+# overlap, days are cut at every start and end and each piece goes to the spell that lists the pupil; most
+# pupils have spells one after the other, which are their stays as they stand.
 _STAYS = f"""
 CREATE OR REPLACE TEMP TABLE timeline_stays AS
-WITH begun AS (SELECT * FROM spells WHERE started_on <= $day),
+WITH begun AS MATERIALIZED (
+    SELECT student_id, class_key, started_on, coalesce(ended_on, {FOREVER}) AS to_day, recorded_on, school_id,
+        coalesce(ended_on IS NOT NULL AND {AWAITED}, false) AS awaited
+    FROM spells WHERE started_on <= $day AND coalesce(ended_on >= $since, true)),
+several AS MATERIALIZED (
+    SELECT student_id FROM (
+        SELECT student_id,
+            to_day >= lead(started_on) OVER (PARTITION BY student_id ORDER BY started_on) AS over
+        FROM begun SEMI JOIN (SELECT student_id FROM begun GROUP BY student_id HAVING count(*) > 1)
+            USING (student_id))
+    GROUP BY student_id HAVING bool_or(over)),
+overlapping AS MATERIALIZED (SELECT * FROM begun SEMI JOIN several USING (student_id)),
 cuts AS (
-    SELECT student_id, started_on AS from_day FROM begun
-    UNION SELECT student_id, ended_on + 1 FROM begun WHERE ended_on IS NOT NULL),
+    SELECT student_id, started_on AS from_day FROM overlapping
+    UNION SELECT student_id, to_day + 1 FROM overlapping WHERE to_day < {FOREVER}),
 pieces AS (
     SELECT student_id, from_day,
         coalesce(lead(from_day) OVER (PARTITION BY student_id ORDER BY from_day) - 1, {FOREVER}) AS to_day
     FROM cuts),
 listed AS (
     SELECT p.student_id, p.from_day, any_value(p.to_day) AS to_day,
-        arg_max(b.class_key, {LISTED_ORDER}) AS class_key,
-        arg_max(coalesce(b.ended_on IS NOT NULL AND {AWAITED}, false), {LISTED_ORDER}) AS awaited
-    FROM pieces p JOIN begun b ON b.student_id = p.student_id
-        AND p.from_day BETWEEN b.started_on AND coalesce(b.ended_on, {FOREVER})
-    GROUP BY p.student_id, p.from_day)
+        arg_max(b.class_key, {LISTED_ORDER}) AS class_key, arg_max(b.awaited, {LISTED_ORDER}) AS awaited
+    FROM pieces p JOIN overlapping b ON b.student_id = p.student_id
+        AND p.from_day BETWEEN b.started_on AND b.to_day
+    GROUP BY p.student_id, p.from_day
+    UNION ALL
+    SELECT student_id, started_on, to_day, class_key, awaited
+    FROM begun ANTI JOIN several USING (student_id) WHERE started_on <= to_day)
 SELECT p.student_no, l.student_id, c.class_no, l.from_day, l.to_day, l.awaited
 FROM listed l JOIN timeline_pupils p USING (student_id) JOIN timeline_classes c USING (class_key)
 """
