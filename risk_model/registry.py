@@ -22,6 +22,7 @@ from uuid import uuid4
 from risk_model.errors import BundleError, LockHeldError, MissingError, PromotionRefusedError, UsageError
 from risk_model.home import Home
 from risk_model.model.bundle import Bundle
+from risk_model.model.exactness import demand_exact
 from risk_model.model.golden import demand_golden
 from risk_model.model.loading import Verified, load, verify
 from risk_model.promotions import CHAMPION, IMPORTED, Promotion, Promotions, holder, predecessor
@@ -142,7 +143,8 @@ class Registry:
         MissingError
             There is no such version.
         BundleError
-            Its bundle is damaged or answers otherwise than when it was made; the champion stays.
+            Its bundle is damaged, answers otherwise than when it was made or explains otherwise than
+            LightGBM; the champion stays.
         PromotionRefusedError
             Somebody else promoted a version in the meantime.
         UsageError
@@ -154,7 +156,7 @@ class Registry:
                 self._demand_unchanged(instead_of)
             tracking = self._existing()
             chosen = tracking.version(version, self._aliases())
-            self._sound(chosen.version, chosen.digest)
+            self._exact(chosen.version, chosen.digest)
             promotion = self._appended(chosen.version, chosen.digest, who, why, report_digest)
             tracking.follow(self._aliases())
         return self._champion_of(promotion)
@@ -293,6 +295,13 @@ class Registry:
         except BundleError as error:
             raise BundleError(f"Version {version} is damaged and was not used. {error}") from None
         return bundle
+
+    def _exact(self, version: str, digest: str) -> None:
+        """The bundle is sound, and its tables explain as LightGBM does."""
+        try:
+            demand_exact(self._sound(version, digest))
+        except BundleError as error:
+            raise BundleError(f"Version {version} was not promoted. {error}") from None
 
     def _aliases(self) -> dict[str, Promotion]:
         """Who holds which alias, as the table of promotions has it: the truth that MLflow follows."""

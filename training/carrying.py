@@ -12,14 +12,15 @@ from typing import Any
 from risk_model.errors import BundleError, UsageError
 from risk_model.features.declared import FEATURES
 from risk_model.home import Home
+from risk_model.model.exactness import demand_exact
 from risk_model.model.golden import demand_golden
 from risk_model.model.loading import load
-from risk_model.model.manifest import CALIBRATOR, LONGEST_MANIFEST, MANIFEST, PARTS
+from risk_model.model.manifest import CALIBRATOR, LONGEST_MANIFEST, MANIFEST, PARTS, TABLES
 from risk_model.model.storing import copy_bundle
 from risk_model.registry import Registry
 from risk_model.settings import Settings
 
-NAMES = {MANIFEST, CALIBRATOR, *(name for parts in PARTS.values() for name in parts)}
+NAMES = {MANIFEST, CALIBRATOR, TABLES, *(name for parts in PARTS.values() for name in parts)}
 LONGEST_PART = 512 * 1024 * 1024
 """Bytes of one file of a bundle; a longer one is not ours."""
 TIME = (1980, 1, 1, 0, 0, 0)
@@ -60,6 +61,7 @@ def import_bundle(home: Home, settings: Settings, bundle: Path) -> dict[str, Any
         place = bundle if bundle.is_dir() else _unpacked(bundle, Path(folder) / "bundle")
         found = load(place)
         demand_golden(found)
+        demand_exact(found)
         _demand_features(found.features)
         registry = Registry(home, settings)
         tags = {"imported": "true", "origin": bundle.name}

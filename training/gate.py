@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from risk_model.model import exactness
 from risk_model.settings import TrainingSettings
 from training.candidate import Candidate, Soundness
 from training.challenge import Comparison
@@ -192,4 +193,12 @@ def _sound(soundness: Soundness) -> Sequence[Check]:
     return (
         Check("bundle", soundness.verified, True, soundness.verified, soundness.says),
         Check("additivity", gap, LARGEST_GAP, adds_up, "contributions add up to the risk"),
+        _exact(soundness.tables_gap),
     )
+
+
+def _exact(gap: float | None) -> Check:
+    says = "pattern tables and LightGBM give the same contributions"
+    if gap is None:
+        says = "not asked: the model has no pattern tables"
+    return Check("exactness", gap, exactness.LARGEST_GAP, gap is None or gap <= exactness.LARGEST_GAP, says)

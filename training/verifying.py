@@ -6,6 +6,7 @@ from typing import Any
 
 from risk_model.errors import BundleError
 from risk_model.home import Home
+from risk_model.model.exactness import demand_exact
 from risk_model.model.golden import golden_gap
 from risk_model.registry import Registry, Version
 from risk_model.settings import Settings
@@ -41,6 +42,7 @@ def _sound(one: dict[str, Any]) -> str:
 def _looked_at(registry: Registry, version: Version) -> dict[str, Any]:
     try:
         bundle = registry.bundle(version.version)
+        demand_exact(bundle)
     except BundleError as error:
         return {"version": version.version, "digest": version.digest, "golden": False, "damage": str(error)}
     kept = golden_gap(bundle) is not None

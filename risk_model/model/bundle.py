@@ -18,7 +18,7 @@ from risk_model.model.platt import Platt
 TOLERANCE = 1e-6
 """Contributions must add up to the shown risk this closely, in every row, on every call."""
 CHUNK = 16_384
-"""Rows explained at a time; bounds what LightGBM holds besides the answer."""
+"""Rows explained at a time; bounds what is held besides the answer."""
 
 Matrix = NDArray[np.float64]
 
@@ -41,6 +41,9 @@ class Scorer(Protocol):
     def margin(self, matrix: Matrix, threads: int) -> Matrix: ...
     def contributions(self, matrix: Matrix, threads: int) -> tuple[float, Matrix]: ...
     def between(self, before: Matrix, now: Matrix) -> Matrix: ...
+    def explained(self, matrix: Matrix, threads: int) -> tuple[float, Matrix, Matrix]:
+        """Expected margin, contributions and margin together; the arrays are the caller's own."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Bundle:
             Feature values, NaN = null. Columns of a frame are taken by name, in any order, others are
             ignored; an array must have the bundle's features in order.
         threads : int
-            Threads LightGBM may use; 0 is its own choice. The answer does not depend on it.
+            Threads to work with; 0 is one for each processor. The answer does not depend on it.
 
         Raises
         ------
@@ -124,10 +127,10 @@ class Bundle:
         return self._scaled_base(self.scorer.contributions(blank, 1)[0])
 
     def _explain(self, matrix: Matrix, threads: int) -> Explained:
-        expected, raw = self.scorer.contributions(matrix, threads)
+        expected, raw, margin = self.scorer.explained(matrix, threads)
         base = self._scaled_base(expected)
-        contributions = self.calibrator.slope * raw
-        risk = _risk(self._calibrated(matrix, threads))
+        contributions = np.multiply(raw, self.calibrator.slope, out=raw)
+        risk = _risk(self.calibrator.slope * margin + self.calibrator.intercept)
         _check_sum(base, contributions, risk)
         return Explained(base, contributions, risk)
 
@@ -148,7 +151,7 @@ class Bundle:
                     "Score with the version of dropout-risk that trained it, or train again."
                 )
             rows = rows.loc[:, list(self.features)].to_numpy(dtype=np.float64, na_value=np.nan)
-        matrix = np.ascontiguousarray(rows, dtype=np.float64)
+        matrix = np.asarray(rows, dtype=np.float64)
         if matrix.ndim != 2 or matrix.shape[1] != len(self.features):
             raise BundleError(
                 f"The model takes {len(self.features)} features a row, the table is {matrix.shape}. "

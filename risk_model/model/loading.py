@@ -10,9 +10,10 @@ from risk_model.errors import BundleError
 from risk_model.model import manifest as manifests
 from risk_model.model.bundle import Bundle, Scorer
 from risk_model.model.logistic import LOGISTIC, read_logistic
-from risk_model.model.manifest import CALIBRATOR, LONGEST_MANIFEST, MANIFEST, Manifest, Part
+from risk_model.model.manifest import CALIBRATOR, LONGEST_MANIFEST, MANIFEST, TABLES, Manifest, Part
 from risk_model.model.platt import CalibrationError, Platt
-from risk_model.model.trees import MODEL, read_trees
+from risk_model.model.tabled import read_tabled
+from risk_model.model.trees import MODEL
 
 
 def load(folder: Path, digest: str | None = None) -> Bundle:
@@ -64,7 +65,7 @@ def _read_scorer(verified: Verified) -> Scorer:
     features = verified.manifest.features
     if verified.manifest.kind == "logistic":
         return read_logistic(verified.parts[LOGISTIC], features)
-    return read_trees(verified.parts[MODEL], features)
+    return read_tabled(verified.parts[MODEL], verified.parts.get(TABLES), features)
 
 
 def _read_calibrator(content: bytes) -> Platt:

@@ -61,6 +61,12 @@ class LogisticModel:
             out[:, column] = term.contribution(matrix[:, column])
         return self.intercept, out
 
+    def explained(
+        self, matrix: NDArray[np.float64], threads: int = 0
+    ) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+        """Log-odds at the means, contributions (n, k) and raw log-odds (n,)."""
+        return *self.contributions(matrix, threads), self.margin(matrix, threads)
+
     def margin(self, matrix: NDArray[np.float64], threads: int = 0) -> NDArray[np.float64]:
         """Raw log-odds (n,) before calibration, term by term; ``threads`` is for the trees."""
         margin = np.full(len(matrix), self.intercept)

@@ -15,11 +15,14 @@ FORMAT = 1
 """Version of the bundle format; a reader refuses any other."""
 MANIFEST = "manifest.json"
 CALIBRATOR = "calibrator.json"
+TABLES = "tables.npz"
 PARTS: Mapping[str, tuple[str, ...]] = {
     "lightgbm": ("model.txt", CALIBRATOR),
     "logistic": ("logistic.json", CALIBRATOR),
 }
 """The files of each kind of bundle beside the manifest; no name is ever taken from a manifest."""
+OPTIONAL: Mapping[str, tuple[str, ...]] = {"lightgbm": (TABLES,), "logistic": ()}
+"""Files a bundle may have besides: pattern tables, which a deep model lacks and an old bundle too."""
 LONGEST_MANIFEST = 8 * 1024 * 1024
 """Bytes; a longer file is not ours."""
 
@@ -161,7 +164,7 @@ def _check(manifest: Manifest) -> None:
         raise BundleError(
             f"{MANIFEST} names the kind {manifest.kind!r}; known are {', '.join(PARTS)}. Use another version."
         )
-    if set(manifest.parts) != set(expected):
+    if set(manifest.parts) - set(OPTIONAL[manifest.kind]) != set(expected):
         raise BundleError(
             f"{MANIFEST} lists the parts {sorted(manifest.parts)}; a {manifest.kind} bundle has "
             f"{sorted(expected)}. Use another version."

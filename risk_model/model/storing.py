@@ -14,8 +14,9 @@ from risk_model.model import manifest as manifests
 from risk_model.model.golden import golden_rows
 from risk_model.model.loading import Verified, opened
 from risk_model.model.logistic import LOGISTIC, LogisticModel
-from risk_model.model.manifest import CALIBRATOR, MANIFEST, Manifest, Part, Provenance
+from risk_model.model.manifest import CALIBRATOR, MANIFEST, TABLES, Manifest, Part, Provenance
 from risk_model.model.platt import Platt
+from risk_model.model.tabled import TabledTrees, write_tables
 from risk_model.model.trees import MODEL, Booster
 
 
@@ -26,11 +27,18 @@ def save_lightgbm(folder: Path, booster: Booster, calibrator: Platt, provenance:
     ------
     BundleError
         ``folder`` exists and holds something else, or the booster has more than one margin.
+
+    Warns
+    -----
+    SlowExplanationWarning
+        The trees fit no pattern tables; the bundle has none and is explained by ``pred_contrib``.
     """
     if booster.num_model_per_iteration() != 1:
         raise BundleError("A bundle holds a model of one margin; train with objective=binary.")
     model = booster.model_to_string().encode()
-    return _save(folder, "lightgbm", tuple(booster.feature_name()), {MODEL: model}, calibrator, provenance)
+    tables = write_tables(model)
+    parts = {MODEL: model} if tables is None else {MODEL: model, TABLES: tables}
+    return _save(folder, "lightgbm", tuple(booster.feature_name()), parts, calibrator, provenance)
 
 
 def save_logistic(folder: Path, model: LogisticModel, calibrator: Platt, provenance: Provenance) -> str:
@@ -89,7 +97,10 @@ def _save(
 
 
 def _golden(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -> tuple[float, ...]:
+    """LightGBM's own answers, so that whoever asks the tables again asks whether they agree with it."""
     bundle = opened(Verified(manifest, "", files), folder)
+    if isinstance(bundle.scorer, TabledTrees):
+        bundle = replace(bundle, scorer=bundle.scorer.walked())
     rows = golden_rows(manifest.features, manifest.reference)
     return tuple(bundle.predict(rows, threads=1).tolist())
 

@@ -55,6 +55,12 @@ class TreeModel:
     def _forest(self) -> tuple[Node, ...]:
         return read_forest(self._booster.dump_model())
 
+    def explained(
+        self, matrix: NDArray[np.float64], threads: int
+    ) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+        """Expected margin, SHAP values and margin: two walks."""
+        return *self.contributions(matrix, threads), self.margin(matrix, threads)
+
 
 def read_trees(content: bytes, features: Sequence[str]) -> TreeModel:
     """Parse LightGBM's text format, whose hash the caller has verified.
