@@ -110,7 +110,7 @@ def test_contributions_that_do_not_add_up_are_an_error_not_a_reason(trees: Bundl
         def contributions(self, matrix: np.ndarray, threads: int) -> tuple[float, np.ndarray]:
             return trees.scorer.contributions(matrix, threads)
 
-        def explained(self, matrix: np.ndarray, threads: int) -> tuple[float, np.ndarray, np.ndarray]:
+        def answer(self, matrix: np.ndarray, threads: int) -> tuple[float, np.ndarray, np.ndarray]:
             return *self.contributions(matrix, threads), self.margin(matrix, threads)
 
     with pytest.raises(BundleError, match="do not add up"):

@@ -130,8 +130,8 @@ def test_two_features_that_share_an_error_are_found_though_the_risk_is_right(tre
     """Additivity alone would not notice: what one feature has too much the other has too little."""
 
     class Swapped(TabledTrees):
-        def explained(self, matrix: np.ndarray, threads: int) -> tuple[float, np.ndarray, np.ndarray]:
-            base, contributions, margin = super().explained(matrix, threads)
+        def answer(self, matrix: np.ndarray, threads: int) -> tuple[float, np.ndarray, np.ndarray]:
+            base, contributions, margin = super().answer(matrix, threads)
             return base, contributions[:, ::-1], margin
 
     assert isinstance(trees.scorer, TabledTrees)

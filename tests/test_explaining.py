@@ -291,6 +291,9 @@ class Unbalanced:
         parts[len(parts) // 2, 0] += 0.01 * self.wrong
         return base, parts
 
+    def answer(self, matrix, threads):
+        return *self.contributions(matrix, threads), self.margin(matrix, threads)
+
 
 @pytest.mark.parametrize("wrong", [False, True])
 def test_every_night_checks_of_everybody_that_the_reasons_add_up_to_the_risk(office, monkeypatch, wrong):

@@ -41,7 +41,7 @@ class Scorer(Protocol):
     def margin(self, matrix: Matrix, threads: int) -> Matrix: ...
     def contributions(self, matrix: Matrix, threads: int) -> tuple[float, Matrix]: ...
     def between(self, before: Matrix, now: Matrix) -> Matrix: ...
-    def explained(self, matrix: Matrix, threads: int) -> tuple[float, Matrix, Matrix]:
+    def answer(self, matrix: Matrix, threads: int) -> tuple[float, Matrix, Matrix]:
         """Expected margin, contributions and margin together; the arrays are the caller's own."""
         ...
 
@@ -127,7 +127,7 @@ class Bundle:
         return self._scaled_base(self.scorer.contributions(blank, 1)[0])
 
     def _explain(self, matrix: Matrix, threads: int) -> Explained:
-        expected, raw, margin = self.scorer.explained(matrix, threads)
+        expected, raw, margin = self.scorer.answer(matrix, threads)
         base = self._scaled_base(expected)
         contributions = np.multiply(raw, self.calibrator.slope, out=raw)
         risk = _risk(self.calibrator.slope * margin + self.calibrator.intercept)

@@ -41,8 +41,8 @@ def tables_gap(bundle: Bundle, matrix: NDArray[np.float64] | None = None) -> flo
         return None
     asked = [probe_rows(bundle.scorer.tables), golden_rows(bundle.features, bundle.manifest.reference)]
     rows = np.concatenate(asked if matrix is None else [*asked, matrix])
-    walked = bundle.scorer.walked()
-    base, contributions, margin = bundle.scorer.explained(rows, 1)
+    walked = bundle.scorer.walked
+    base, contributions, margin = bundle.scorer.answer(rows, 1)
     wanted_base, wanted = walked.contributions(rows, 1)
     gaps = np.abs(contributions - wanted)
     beside = np.abs(np.append(margin - walked.margin(rows, 1), base - wanted_base))

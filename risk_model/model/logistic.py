@@ -61,7 +61,7 @@ class LogisticModel:
             out[:, column] = term.contribution(matrix[:, column])
         return self.intercept, out
 
-    def explained(
+    def answer(
         self, matrix: NDArray[np.float64], threads: int = 0
     ) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
         """Log-odds at the means, contributions (n, k) and raw log-odds (n,)."""

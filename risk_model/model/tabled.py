@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ class SlowExplanationWarning(UserWarning):
 
 @dataclass(frozen=True)
 class TabledTrees:
-    """Margins and contributions looked up; LightGBM is imported only to check them."""
+    """Margins and contributions looked up; LightGBM only checks them and compares two rows."""
 
     tables: PatternTables
     model: bytes = field(repr=False)
@@ -35,14 +36,19 @@ class TabledTrees:
         """Expected margin and SHAP values (n, k) in raw log-odds."""
         return self.tables.explain(matrix, threads)
 
-    def explained(
+    def answer(
         self, matrix: NDArray[np.float64], threads: int
     ) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
         """Expected margin, SHAP values and margin from one walk."""
         return self.tables.answer(matrix, threads)
 
+    def between(self, before: NDArray[np.float64], now: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Raw log-odds (k,) by which each feature moved the margin from one row (k,) to another."""
+        return self.walked.between(before, now)
+
+    @cached_property
     def walked(self) -> TreeModel:
-        """The same model as LightGBM itself answers for it."""
+        """The same model as LightGBM itself answers for it; imported when first asked."""
         return read_trees(self.model, self.tables.features)
 
 

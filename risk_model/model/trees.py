@@ -55,7 +55,7 @@ class TreeModel:
     def _forest(self) -> tuple[Node, ...]:
         return read_forest(self._booster.dump_model())
 
-    def explained(
+    def answer(
         self, matrix: NDArray[np.float64], threads: int
     ) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
         """Expected margin, SHAP values and margin: two walks."""
