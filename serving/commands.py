@@ -67,7 +67,14 @@ def lists(
         open_database(office.home, office.settings, create=False) as engine,
         engine.connect() as connection,
     ):
-        page = published_page(connection, asked, top=top, as_of=as_of, everybody=everybody)
+        page = published_page(
+            connection,
+            asked,
+            top=top,
+            as_of=as_of,
+            everybody=everybody,
+            language=office.settings.list.language,
+        )
     return _list_result(office, page, layout, out)
 
 

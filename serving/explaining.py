@@ -12,6 +12,7 @@ from sqlalchemy import Connection, and_, or_, select
 
 from risk_model.errors import MissingError, UsageError
 from risk_model.explanation.families import families
+from risk_model.explanation.packing import unpack
 from risk_model.explanation.reasons import protective_reasons
 from risk_model.explanation.telling import said, summed
 from risk_model.explanation.words import Language
@@ -58,7 +59,7 @@ def explain(
     before = _score_before(connection, now)
     parts = _parts(home, settings, [run for run in (now, before) if run is not None and run.risk is not None])
     here = parts.get(now.key, {})
-    document = {**_about(now), **_made_of(here, settings.list)}
+    document = {**_about(now, settings.list.language), **_made_of(here, settings.list)}
     document |= _since(home, now, before if now.risk is not None else None, parts, settings.list.language)
     if asked is not None:
         document["what_if"] = answer_what_if(home, settings.list, now, here, asked)
@@ -150,7 +151,7 @@ def _parts(home: Home, settings: Settings, scores: Sequence[Any]) -> dict[str, d
     }
 
 
-def _about(now: Any) -> dict[str, Any]:
+def _about(now: Any, language: Language) -> dict[str, Any]:
     plain = ("student_id", "school_id", "class_id", "grade", "status", "risk")
     ranks = ("rank", "rank_in_school", "rank_in_class", "listed", "model_version")
     return {
@@ -158,7 +159,7 @@ def _about(now: Any) -> dict[str, Any]:
         "base": now.base if now.risk is not None else None,
         **{name: getattr(now, name) for name in ranks},
         "as_of": now.as_of.isoformat(),
-        "reasons": json.loads(now.reasons),
+        "reasons": [reason.as_document() for reason in unpack(now.reasons, BY_NAME, language)],
     }
 
 

@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Subquery, and_, exists, false, func, literal, select
 
 from risk_model.errors import MissingError, UsageError
+from risk_model.explanation.packing import unpack
+from risk_model.explanation.words import Language
 from risk_model.settings import ListSettings
 from serving.tables import STORED, Flip, Published, Run, RunSchool, Score
 from serving.units import Unit
@@ -75,11 +77,13 @@ def published_page(
     top: int | None = None,
     as_of: date | None = None,
     everybody: bool = False,
+    language: Language = "en",
 ) -> Page:
     """The list of ``unit``, now or as it stood for ``as_of``.
 
     Open cases (no score) come first, then the ranked pupils by their rank in the unit. ``top`` asks
     for the so many highest ranked and leaves the open cases out; ``everybody`` for all pupils.
+    Reasons are said in ``language``.
 
     Raises
     ------
@@ -95,7 +99,7 @@ def published_page(
     newest_only = unit.above_school
     rows = _rows(connection, view, unit, everybody=everybody, newest_only=newest_only)
     ranked = [row for row in rows if row["risk"] is not None]
-    shown = rows if top is None else ranked[:top]
+    shown = [_told(row, language) for row in (rows if top is None else ranked[:top])]
     listed = [row["risk"] for row in shown if row["listed"] and row["risk"] is not None]
     alone = None if newest_only else schools[0]
     told = _document(connection, alone.run if alone else view.newest.id)
@@ -221,8 +225,15 @@ def _row(stored: Mapping[Any, Any], view: _View) -> dict[str, Any]:
     row = dict(stored)
     row["stale"] = view.superseded or row["run"] != view.newest.id
     row["as_of"] = row["as_of"].isoformat()
-    row["reasons"] = json.loads(row["reasons"])
     return {key: row[key] for key in KEYS}
+
+
+def _told(row: dict[str, Any], language: Language) -> dict[str, Any]:
+    """The row with its reasons as they are said."""
+    from risk_model.features.declared import BY_NAME
+
+    told = [reason.as_document() for reason in unpack(row["reasons"], BY_NAME, language)]
+    return {**row, "reasons": told}
 
 
 def _place_in(unit: Unit, row: dict[str, Any]) -> tuple[Any, ...]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from risk_model.explanation.reasons import Reason, class_values, reasons, status_reasons
+from risk_model.explanation.packing import pack, pack_status
+from risk_model.explanation.reasons import class_values
 from risk_model.ranking import rank
 from serving.archive import Evidence
 
@@ -56,8 +56,9 @@ def score(frame: pd.DataFrame, bundle: Bundle, features: tuple[Feature, ...], ru
     risk[scored] = explained.risk
     result = frame[list(COLUMNS)].assign(risk=risk)
     result = result.join(rank(result, rules))
-    told = reasons(features, values, of_class, explained.contributions, rules)
-    result["reasons"] = _written(result["status"], scored, told, rules)
+    packed = np.array([pack_status(status) for status in result["status"]], dtype=object)
+    packed[scored] = pack(features, values, of_class, explained.contributions, rules)
+    result["reasons"] = packed
     pupils = result.loc[scored, "student_id"].tolist()
     return Scores(result, explained.base, Evidence(pupils, values, of_class, explained.contributions))
 
@@ -94,19 +95,6 @@ def schools_of(
             }
         )
     return schools
-
-
-def _written(
-    status: pd.Series, scored: np.ndarray, told: list[list[Reason]], rules: ListSettings
-) -> list[str]:
-    """Reasons as JSON, a text per pupil."""
-    of_status = {name: _json(status_reasons(name, rules.language)) for name in set(status) - {SCORED}}
-    scored_texts = (_json(one) for one in told)
-    return [next(scored_texts) if has else of_status[name] for name, has in zip(status, scored, strict=True)]
-
-
-def _json(told: list[Reason]) -> str:
-    return json.dumps([reason.as_document() for reason in told], ensure_ascii=False)
 
 
 def _plain(column: pd.Series) -> list[Any]:

@@ -67,7 +67,7 @@ class RunSchool(Base):
 
 
 class Score(Base):
-    """One pupil in one run: a row of the list. No names; reasons as JSON text."""
+    """One pupil in one run: a row of the list. No names; reasons as ``explanation.packing`` keeps them."""
 
     __tablename__ = "scores"
     __table_args__ = (Index("scores_of_student", "student_id", "run"), {"sqlite_with_rowid": False})

@@ -155,7 +155,7 @@ def test_the_list_a_principal_reads(office, language):
     settings = office.settings.list.model_copy(update={"language": language})
     office.settings = office.settings.model_copy(update={"list": settings})
     office.score()
-    text = page_text(page(office, "school:A"), language, 90)
+    text = page_text(page(office, "school:A", language=language), language, 90)
     assert text == (GOLDEN / f"list_{language}.txt").read_text(encoding="utf-8")
 
 

@@ -8,7 +8,7 @@ A pupil with fewer has fewer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -138,6 +138,14 @@ def reasons(
     ]
 
 
+def once(told: Iterable[Reason]) -> list[Reason]:
+    """Without repetition: what is not known is told in the same words of several features."""
+    first: dict[str, Reason] = {}
+    for reason in told:
+        first.setdefault(reason.text, reason)
+    return list(first.values())
+
+
 def protective_reasons(
     features: Sequence[Told], values: Matrix, of_class: Matrix, contributions: Matrix, settings: ListSettings
 ) -> list[list[Reason]]:
@@ -168,13 +176,12 @@ def _of_groups_that_lower(contributions: Matrix, features: Sequence[Told]) -> Ma
 def _told_once(
     features: Sequence[Told], columns: list[int], texts: list[str], amounts: list[float]
 ) -> list[Reason]:
-    """One pupil's reasons; what is not known is told in the same words of several features, so once."""
-    told: dict[str, Reason] = {}
-    for column, text, amount in zip(columns, texts, amounts, strict=True):
-        if column >= 0 and text not in told:
-            feature = features[column]
-            told[text] = Reason(_shown_name(feature), feature.family, text, amount)
-    return list(told.values())
+    """One pupil's reasons."""
+    return once(
+        Reason(_shown_name(features[column]), features[column].family, text, amount)
+        for column, text, amount in zip(columns, texts, amounts, strict=True)
+        if column >= 0
+    )
 
 
 def status_reasons(status: str, language: Language) -> list[Reason]:
