@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +23,14 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-TABLE = """
-create table if not exists runs.evidence (
-    run_id varchar, student_id varchar, "values" double[], class_values double[], contributions double[]
-)
+TABLES = """
+create table if not exists runs.facts (
+    run_id varchar, student_id varchar, class_no integer, "values" blob, contributions blob);
+create table if not exists runs.class_facts (run_id varchar, class_no integer, "values" blob)
 """
+"""A matrix's row is a blob of little-endian float64: as a list each number would be encoded by itself, which
+takes twice as long. A class's values are kept once for all its pupils."""
+NUMBER = np.dtype("<f8")
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Evidence:
     """Values, the class's values and contributions (log-odds) of scored pupils, shape (pupils, features)."""
 
     student_ids: Sequence[str]
+    class_no: NDArray[np.int64]
+    """(pupils,) number of the class; pupils of one class have the same class values."""
     values: NDArray[np.float64]
     class_values: NDArray[np.float64]
     contributions: NDArray[np.float64]
@@ -43,23 +48,19 @@ class Evidence:
 def write_evidence(home: Home, settings: Settings, run_id: str, evidence: Evidence) -> None:
     """Store the evidence of a run, in place of what an interrupted attempt may have left."""
     with _attached(home, settings, write=True) as con:
+        con.register("pupils", _pupils(evidence))
+        con.register("classes", _classes(evidence))
         con.execute("begin")
-        con.execute("delete from runs.evidence where run_id = ?", [run_id])
-        con.register("written", _as_arrow(evidence))
-        con.execute(
-            "insert into runs.evidence "
-            "select ?, student_id, v::double[], c::double[], p::double[] from written",
-            [run_id],
-        )
+        _forget(con, [run_id])
+        con.execute("insert into runs.facts select ?, * from pupils", [run_id])
+        con.execute("insert into runs.class_facts select ?, * from classes", [run_id])
         con.execute("commit")
 
 
 def remove_evidence(home: Home, settings: Settings, run_ids: Sequence[str]) -> None:
     """Forget runs that were never completed."""
     with _attached(home, settings, write=True) as con:
-        con.execute(
-            "delete from runs.evidence where run_id in (select unnest(?::varchar[]))", [list(run_ids)]
-        )
+        _forget(con, run_ids)
 
 
 def read_evidence(
@@ -68,12 +69,23 @@ def read_evidence(
     """The pupil's evidence in each run that has some; null values are NaN."""
     with _attached(home, settings, write=False) as con:
         found = con.execute(
-            'select run_id, "values", class_values, contributions from runs.evidence '
-            "where run_id in (select unnest(?::varchar[])) and student_id = ?",
+            'select f.run_id, f."values", c."values", f.contributions '
+            "from runs.facts f join runs.class_facts c using (run_id, class_no) "
+            "where f.run_id in (select unnest(?::varchar[])) and f.student_id = ?",
             [list(run_ids), student_id],
         ).fetchall()
     names = ("values", "class_values", "contributions")
-    return {run_id: dict(zip(names, parts, strict=True)) for run_id, *parts in found}
+    return {
+        run_id: {name: np.frombuffer(part, NUMBER).tolist() for name, part in zip(names, parts, strict=True)}
+        for run_id, *parts in found
+    }
+
+
+def _forget(con: duckdb.DuckDBPyConnection, run_ids: Sequence[str]) -> None:
+    for table in ("facts", "class_facts"):
+        con.execute(
+            f"delete from runs.{table} where run_id in (select unnest(?::varchar[]))", [list(run_ids)]
+        )
 
 
 @contextmanager
@@ -81,24 +93,36 @@ def _attached(home: Home, settings: Settings, *, write: bool) -> Iterator[duckdb
     with connect(settings, home.data / "spill") as con:
         attach(con, home.runs, "runs", write=write)
         if write:
-            con.execute(TABLE)
+            con.execute(TABLES)
         yield con
 
 
-def _as_arrow(evidence: Evidence) -> pa.Table:
+def _pupils(evidence: Evidence) -> pa.Table:
     import pyarrow as pa
-
-    width = max(evidence.values.shape[1], 1)
-
-    def column(matrix: NDArray[np.float64]) -> Any:
-        flat = pa.array(np.ascontiguousarray(matrix).reshape(-1))
-        return pa.FixedSizeListArray.from_arrays(flat, width)
 
     return pa.table(
         {
             "student_id": pa.array(list(evidence.student_ids), type=pa.string()),
-            "v": column(evidence.values),
-            "c": column(evidence.class_values),
-            "p": column(evidence.contributions),
+            "class_no": pa.array(evidence.class_no.astype(np.int32)),
+            "values": _blobs(evidence.values),
+            "contributions": _blobs(evidence.contributions),
         }
     )
+
+
+def _classes(evidence: Evidence) -> pa.Table:
+    import pyarrow as pa
+
+    numbers, pupils = np.unique(evidence.class_no, return_index=True)
+    return pa.table(
+        {"class_no": pa.array(numbers.astype(np.int32)), "values": _blobs(evidence.class_values[pupils])}
+    )
+
+
+def _blobs(matrix: NDArray[np.float64]) -> pa.Array:
+    """The rows of a matrix as bytes, without copying it."""
+    import pyarrow as pa
+
+    rows = np.ascontiguousarray(matrix, dtype=NUMBER)
+    width = max(rows.shape[1], 1) * NUMBER.itemsize if len(rows) else NUMBER.itemsize
+    return pa.Array.from_buffers(pa.binary(width), len(rows), [None, pa.py_buffer(rows)]).cast(pa.binary())

@@ -13,9 +13,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from hashlib import blake2b
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, collate, delete, func, insert, select, update
 
 from risk_model.errors import RiskModelError
 from risk_model.quality import HeldBack
@@ -50,7 +51,7 @@ class RunKey:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A run computed and not yet written: its rows in the order of :data:`COLUMNS`."""
+    """A run computed and not yet written: its rows in the order of :data:`COLUMNS`, by school and pupil."""
 
     key: RunKey
     base: float | None
@@ -104,12 +105,21 @@ def stage(engine: Engine, prepared: Prepared) -> int:
         if prepared.schools:
             connection.execute(insert(RunSchool), [{"run": run, **school} for school in prepared.schools])
     for start in range(0, len(prepared.rows), BATCH):
-        batch = prepared.rows[start : start + BATCH]
         with engine.begin() as connection:
-            connection.execute(
-                insert(Score), [{"run": run, **dict(zip(COLUMNS, row, strict=True))} for row in batch]
-            )
+            _insert(connection, run, prepared.rows[start : start + BATCH])
     return int(run)
+
+
+def _insert(connection: Connection, run: int, rows: Sequence[Row]) -> None:
+    """Rows of scores at once; on SQLite by one prepared statement, without a dictionary for each."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(
+            insert(Score), [{"run": run, **dict(zip(COLUMNS, row, strict=True))} for row in rows]
+        )
+        return
+    names = ", ".join(("run", *COLUMNS))
+    places = ", ".join("?" * len(COLUMNS))
+    connection.exec_driver_sql(f"insert into scores ({names}) values ({run:d}, {places})", list(rows))
 
 
 def check(connection: Connection, run: int, rows: int) -> None:
@@ -129,12 +139,14 @@ def check(connection: Connection, run: int, rows: int) -> None:
         )
 
 
-def checksum(rows: Iterable[Sequence[Any]]) -> str:
-    """A digest of the rows whatever their order: databases sort text differently."""
-    total = 0
-    for row in rows:
-        total += int.from_bytes(blake2b(repr(tuple(row)).encode(), digest_size=16).digest(), "big")
-    return f"{total % (1 << 128):032x}"
+def checksum(rows: Iterable[Row]) -> str:
+    """A digest of the rows in the order of :func:`_place`, whatever size they are read in."""
+    digest = blake2b(digest_size=16)
+    waiting = iter(rows)
+    while batch := list(islice(waiting, BATCH)):
+        for column in zip(*batch, strict=True):  # by columns: a third of the time of row by row
+            digest.update(repr(column).encode())
+    return digest.hexdigest()
 
 
 def finish(connection: Connection, run: int, state: str, document: dict[str, Any]) -> None:
@@ -198,10 +210,17 @@ def _schools(run: int) -> Any:
     return select(RunSchool.school_id).where(RunSchool.run == run)
 
 
-def _stored_rows(connection: Connection, run: int) -> Iterator[Sequence[Any]]:
+def _stored_rows(connection: Connection, run: int) -> Iterator[Row]:
     columns = [Score.__table__.c[name] for name in COLUMNS]
-    query = select(*columns).where(Score.run == run)
-    yield from connection.execution_options(yield_per=BATCH).execute(query)
+    query = select(*columns).where(Score.run == run).order_by(*_place(connection))
+    for row in connection.execution_options(yield_per=BATCH).execute(query):
+        yield tuple(row)
+
+
+def _place(connection: Connection) -> list[Any]:
+    """School, then pupil, by bytes as Python sorts them; other databases order text their own way."""
+    order: list[Any] = [Score.school_id, Score.student_id]
+    return order if connection.dialect.name == "sqlite" else [collate(column, "C") for column in order]
 
 
 def _now() -> datetime:

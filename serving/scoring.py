@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from risk_model.explanation.packing import pack, pack_status
-from risk_model.explanation.reasons import class_values
+from risk_model.explanation.reasons import class_numbers, class_values
 from risk_model.ranking import rank
 from serving.archive import Evidence
 
@@ -60,7 +60,9 @@ def score(frame: pd.DataFrame, bundle: Bundle, features: tuple[Feature, ...], ru
     packed[scored] = pack(features, values, of_class, explained.contributions, rules)
     result["reasons"] = packed
     pupils = result.loc[scored, "student_id"].tolist()
-    return Scores(result, explained.base, Evidence(pupils, values, of_class, explained.contributions))
+    numbers = class_numbers(frame.loc[scored])
+    evidence = Evidence(pupils, numbers, values, of_class, explained.contributions)
+    return Scores(result, explained.base, evidence)
 
 
 def rows_of(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[tuple[Any, ...]]:

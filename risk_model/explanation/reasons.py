@@ -48,14 +48,19 @@ class Reason:
         }
 
 
+def class_numbers(frame: pd.DataFrame) -> NDArray[np.int64]:
+    """A number (n,) for the class of each row, by ``school_id`` and ``class_key``."""
+    grouped = frame.groupby(["school_id", "class_key"], sort=False, dropna=False)
+    return np.asarray(grouped.ngroup(), dtype=np.int64)
+
+
 def class_values(frame: pd.DataFrame, features: Sequence[str]) -> Matrix:
     """The median of each pupil's class, shape (pupils, features); NaN with fewer than 10 classmates.
 
     ``frame`` holds ``school_id``, ``class_key`` and one float column per feature.
     """
     columns = list(dict.fromkeys(features))
-    grouped = frame.groupby(["school_id", "class_key"], sort=False, dropna=False)
-    code = grouped.ngroup().to_numpy()
+    code = class_numbers(frame)
     values = frame[columns].astype(np.float64)
     by_class = values.groupby(code)
     medians = by_class.median().where(by_class.count() > CLASSMATES)
