@@ -56,7 +56,8 @@ def score(frame: pd.DataFrame, bundle: Bundle, features: tuple[Feature, ...], ru
     risk[scored] = explained.risk
     result = frame[list(COLUMNS)].assign(risk=risk)
     result = result.join(rank(result, rules))
-    packed = np.array([pack_status(status) for status in result["status"]], dtype=object)
+    of_status = {status: pack_status(status) for status in result["status"].unique()}
+    packed = result["status"].map(of_status).to_numpy(dtype=object)
     packed[scored] = pack(features, values, of_class, explained.contributions, rules)
     result["reasons"] = packed
     pupils = result.loc[scored, "student_id"].tolist()
