@@ -58,6 +58,11 @@ class Home:
         return self.mlruns / "bundles"
 
     @property
+    def searches(self) -> Path:
+        """Trials of ``train --budget``, so that a killed search goes on."""
+        return self.mlruns / "search.db"
+
+    @property
     def config(self) -> Path:
         return self.folder / "dropout-risk.toml"
 

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -89,12 +89,14 @@ class Registry:
         figures: Mapping[str, Any] | None = None,
         artifacts: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
+        nested: Sequence[RunRecord] = (),
     ) -> str:
         """Keep a trained bundle: copy it to its place, log the run, register a version.
 
-        ``bundle_folder`` may be deleted afterwards. The other arguments are those of
-        :class:`risk_model.run_record.RunRecord`. The version exists only once everything of its run is
-        stored; a run that was killed on the way is marked ``KILLED`` by the next one.
+        ``bundle_folder`` may be deleted afterwards. ``nested`` are runs under it, the trials of a search;
+        the other arguments are those of :class:`risk_model.run_record.RunRecord`. The version exists only
+        once everything of its run is stored; a run that was killed on the way is marked ``KILLED`` by the
+        next one.
 
         Returns
         -------
@@ -120,6 +122,7 @@ class Registry:
             experiment = tracking.experiment(self._artifacts(), shared=self._remote is not None)
             tracking.end_killed_runs(experiment)
             run_id = tracking.start_run(experiment, verified.digest[:12], record.tags)
+            _log_nested(tracking, experiment, run_id, nested)
             version = tracking.register(run_id, _log(tracking, run_id, place, verified, record), verified)
             tracking.follow(self._aliases())
         return version
@@ -389,6 +392,14 @@ def _log_numbers(client: Any, run_id: str, record: RunRecord) -> None:
     for start in range(0, max(len(metrics), len(params)), BATCH):
         part = slice(start, start + BATCH)
         client.log_batch(run_id, metrics=metrics[part], params=params[part])
+
+
+def _log_nested(tracking: Tracking, experiment: str, parent: str, nested: Sequence[RunRecord]) -> None:
+    """Runs under ``parent``, in three calls each: hundreds of them take seconds."""
+    for record in nested:
+        run_id = tracking.start_nested(experiment, parent, record)
+        _log_numbers(tracking.client, run_id, record)
+        tracking.end_nested(run_id, record)
 
 
 def _log_model(run_id: str, place: Path, verified: Verified) -> Any:

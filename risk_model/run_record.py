@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,10 @@ class RunRecord:
     artifacts: Mapping[str, Any] = field(default_factory=dict)
     """By file name: text and bytes as they are, anything else as JSON (``.json`` is added)."""
     tags: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
+    """Of a run nested under another, with when it began and ended; None: now."""
+    began: datetime | None = None
+    ended: datetime | None = None
 
     def flat_params(self) -> dict[str, str]:
         """Every parameter as text."""

@@ -16,10 +16,13 @@ from typing import Any
 from risk_model.errors import MissingError
 from risk_model.model.loading import Verified
 from risk_model.promotions import CHAMPION, Promotion
+from risk_model.run_record import RunRecord
 
 NAME = "dropout-risk"
 """Name of the MLflow experiment and of the registered model."""
 PREVIOUS = "previous"
+PARENT = "mlflow.parentRunId"
+"""Tag by which MLflow shows a run under another."""
 JUDGED = ("gate", "failed_checks")
 """Tags of a run that say what the gate made of it."""
 
@@ -71,6 +74,18 @@ class Tracking:
         """Id of a new run."""
         run = self.client.create_run(experiment, tags={**tags, "office": self._office}, run_name=name)
         return str(run.info.run_id)
+
+    def start_nested(self, experiment: str, parent: str, record: RunRecord) -> str:
+        """Id of a new run shown under ``parent``."""
+        tags = {**record.tags, PARENT: parent, "office": self._office}
+        run = self.client.create_run(
+            experiment, start_time=_milliseconds(record.began), tags=tags, run_name=record.name
+        )
+        return str(run.info.run_id)
+
+    def end_nested(self, run_id: str, record: RunRecord) -> None:
+        """Mark a nested run as finished when its work was."""
+        self.client.set_terminated(run_id, "FINISHED", end_time=_milliseconds(record.ended))
 
     def register(self, run_id: str, model: Any, verified: Verified) -> str:
         """A version of our model for the logged ``model`` of a run."""
@@ -140,6 +155,10 @@ class Tracking:
             aliases=tuple(sorted(held | theirs)),
             metrics=dict(run.metrics),
         )
+
+
+def _milliseconds(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.timestamp() * 1000)
 
 
 def _is(promotion: Promotion, version: str, digest: str) -> bool:

@@ -91,6 +91,13 @@ def test_a_model_nobody_could_judge_yet_says_so_first(shape):
     assert "Of 100 pupils" not in card
 
 
+@pytest.mark.parametrize("shape", ["html", "md"])
+def test_a_search_for_better_numbers_is_told_with_its_outcome(shape):
+    says = "40 settings of the trees were tried on 6 past days before the test days; the default stays"
+    assert says in render(content({**DOCUMENT, "search": {"says": says}}, MANIFEST, "7"), shape)
+    assert "settings of the trees" not in render(content({**DOCUMENT, "search": None}, MANIFEST, "7"), shape)
+
+
 def test_a_guessed_clock_is_told():
     guessed = replace(MANIFEST, recorded_on_assumed=True)
     assert "that day is a guess" in render(content(DOCUMENT, guessed, "7"), "md")

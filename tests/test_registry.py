@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from risk_model import registry as registries
 from risk_model.errors import BundleError, LockHeldError, MissingError, UsageError
 from risk_model.home import Home
 from risk_model.registry import Registry
+from risk_model.run_record import RunRecord
 from risk_model.settings import Settings
 from risk_model.shelf import Shelf
 from risk_model.tracking import NAME, Tracking
@@ -109,6 +111,36 @@ def test_a_run_keeps_parameters_metrics_figures_documents_and_where_it_came_from
     assert names == {"figures", "card.md", "backtest.json"}
     figures = {item.path for item in client.list_artifacts(stored.run_id, "figures")}
     assert figures == {"figures/roc.png", "figures/gain.png"}
+
+
+def test_the_trials_of_a_search_are_runs_under_the_run_and_no_versions(
+    registry: Registry, trained: Path
+) -> None:
+    began = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    trials = [
+        RunRecord(
+            name=f"trial {number}",
+            began=began,
+            ended=began + timedelta(seconds=7),
+            params={"trial": number, "max_depth": 2 + number},
+            metrics={"loss": 0.7, "regret": {"mean": 0.1 * number}},
+            tags={"role": "trial"},
+        )
+        for number in range(3)
+    ]
+    registry.record_run(trained, nested=trials)
+    (stored,) = registry.versions()
+    client = _client(registry)
+    (experiment,) = client.search_experiments(filter_string=f"name = '{NAME}'")
+    under = client.search_runs(
+        [experiment.experiment_id], f"tags.mlflow.parentRunId = '{stored.run_id}'", order_by=["params.trial"]
+    )
+    assert [run.info.run_name for run in under] == ["trial 0", "trial 1", "trial 2"]
+    assert [run.data.params["max_depth"] for run in under] == ["2", "3", "4"]
+    assert under[2].data.metrics == {"loss": 0.7, "regret.mean": pytest.approx(0.2)}
+    assert {run.info.status for run in under} == {"FINISHED"}
+    assert under[0].info.end_time - under[0].info.start_time == 7000
+    assert under[0].data.tags["role"] == "trial"
 
 
 def test_a_version_tells_which_checks_of_the_gate_it_failed(registry: Registry, trained: Path) -> None:

@@ -35,6 +35,7 @@ def document(*, passed: bool, promoted: bool) -> dict:
         "backtest": [{"snapshot": "2025-10-05", **TEST}],
         "pooled": TEST,
         "not_done": [{"what": "rolling origin", "why": "one day"}],
+        "search": {"says": "7 settings of the trees were tried; the default stays"} if promoted else None,
         "fairness": {"findings": ["12 rows of pupils with sex = F: nobody found."]},
         "labels": {
             "positive": 9, "negative": 90, "censored": 1, "already_out": 2, "unknown": 3, "learnt_late": None,
@@ -89,9 +90,21 @@ def test_horizon_and_label_replace_those_of_the_settings(called):
     assert (labels.horizon_days, labels.components) == (60, ("dropped_out", "non_return"))
 
 
+def test_a_budget_is_seconds_minutes_or_hours_and_without_one_nothing_is_searched(called):
+    for budget in ("90s", "10m", "1h", "0"):
+        called("--budget", budget)
+    _, asked = called()
+    seconds = [request.budget and request.budget.seconds for _, request in asked]
+    assert seconds == [90, 600, 3600, None, None]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
+        ("--budget", "10"),
+        ("--budget", "ten m"),
+        ("--budget", "-5m"),
+        ("--budget", ""),
         ("--snapshots", "every:2d"),
         ("--snapshots", "every:monthd"),
         ("--snapshots", "2025-13-01"),
@@ -115,4 +128,7 @@ def test_the_table_shows_each_test_the_whole_and_what_to_do_next():
         "Version 7 (lightgbm) is registered and was not promoted: roc_auc."
     )
     assert "Of 30 listed rows of pupils who stayed, in 3 somebody had cared" in text
-    assert "champion now" in table(document(passed=True, promoted=True))
+    assert "Search:" not in text
+    promoted = table(document(passed=True, promoted=True))
+    assert "champion now" in promoted
+    assert "Search: 7 settings of the trees were tried; the default stays." in promoted

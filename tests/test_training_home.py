@@ -48,6 +48,16 @@ def test_models_names_the_champion_and_why(county):
     assert dropout_risk(home, "models", "show", "77").code == 1
 
 
+def test_a_search_that_history_is_too_short_for_is_not_done_and_says_why(county):
+    answer = dropout_risk(
+        county[0], "train", "--snapshots", "every:60d", "--promote", "never", "--budget", "90s"
+    )
+    assert answer.code == 0, answer.stderr
+    assert answer.document["search"] is None
+    (why,) = [entry["why"] for entry in answer.document["not_done"] if entry["what"] == "search"]
+    assert "the default is used" in why
+
+
 def test_too_little_history_serves_the_schools_rule_and_says_so(county, tmp_path):
     registers = simulate(tmp_path / "registers", students=100, years=1)
     short = part_of(registers, tmp_path / "short", until=date(2026, 1, 15))

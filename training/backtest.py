@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -78,8 +78,15 @@ def material(source: Source, split: Split) -> Material:
     return Material(split, source.rows(split.fit), source.rows(split.calibration))
 
 
-def fit_model(given: Material, features: Sequence[Feature], settings: TrainingSettings) -> Fitted:
+def fit_model(
+    given: Material,
+    features: Sequence[Feature],
+    settings: TrainingSettings,
+    changes: Mapping[str, Any] | None = None,
+) -> Fitted:
     """Fit the trees on one slice and calibrate them on the other.
+
+    ``changes`` are the numbers a search has chosen; trees of such numbers also stop on the later slice.
 
     Raises
     ------
@@ -90,7 +97,7 @@ def fit_model(given: Material, features: Sequence[Feature], settings: TrainingSe
     """
     fit, calibration = given.fit, given.calibration
     enough(given)
-    booster = fit_trees(fit, features, settings)
+    booster = fit_trees(fit, features, settings, changes, later=calibration if changes else None)
     calibrator = fit_platt(margins(booster, calibration.x), calibration.y, calibration.weight)
     return Fitted(given.split, booster, calibrator, fit, calibration)
 
@@ -117,8 +124,11 @@ def backtest(
     features: Sequence[Feature],
     settings: TrainingSettings,
     advance: Callable[[int], None],
+    changes: Mapping[str, Any] | None = None,
 ) -> Backtest:
     """Make a model and all baselines on each test day and let them score everybody of that day.
+
+    ``changes`` are the numbers a search has chosen for the model.
 
     Rows are read one test day after the other, ``settings.threads`` test days are fitted at a time,
     each on one thread: the answer does not depend on how many. One more at most has its rows read, so that
@@ -140,7 +150,8 @@ def backtest(
 
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(settings.threads) as pool:
         for split in splits:
-            waiting.append((split, pool.submit(_tested, *_given(source, split), features, settings)))
+            tested = pool.submit(_tested, *_given(source, split), features, settings, changes)
+            waiting.append((split, tested))
             if len(waiting) > settings.threads:
                 take()
         while waiting:
@@ -155,9 +166,13 @@ def _given(source: Source, split: Split) -> tuple[Material, Everybody]:
 
 
 def _tested(
-    given: Material, everybody: Everybody, features: Sequence[Feature], settings: TrainingSettings
+    given: Material,
+    everybody: Everybody,
+    features: Sequence[Feature],
+    settings: TrainingSettings,
+    changes: Mapping[str, Any] | None,
 ) -> pd.DataFrame:
-    fitted = fit_model(given, features, settings)
+    fitted = fit_model(given, features, settings, changes)
     baselines = fit_baselines(fitted.fit, fitted.calibration, features, settings)
     risks = {MODEL: fitted.predict(everybody.x)}
     risks |= {name: baselines[name].predict(everybody.x, everybody.pupils) for name in BASELINES}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,8 +85,9 @@ def make_candidate(
     settings: TrainingSettings,
     *,
     tests: int,
+    changes: Mapping[str, Any] | None = None,
 ) -> Candidate:
-    """Fit on the final split; ``source`` holds the labels of today.
+    """Fit on the final split; ``source`` holds the labels of today, ``changes`` what a search has chosen.
 
     The school's rule is offered where history is shorter than ``minimum_history_days``, leavers are too
     few, none of the ``tests`` days of the backtest could judge the trees, or the trees' risks fall where
@@ -102,7 +104,7 @@ def make_candidate(
         enough(given)
         if tests == 0:
             return _rule(source, plan, features, "No day of the past could judge a fitted model yet")
-        trees = fit_model(given, features, settings)
+        trees = fit_model(given, features, settings, changes)
     except (TooFewLeaversError, CalibrationError) as error:
         return _rule(source, plan, features, str(error).rstrip("."))
     return Candidate(trees, None, "", trees.fit, plan.final.fit, plan.final.calibration)

@@ -18,6 +18,7 @@ from training.simulator.command import simulate
 __all__ = ["simulate", "train"]
 
 EVERY = "every:"
+SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
 class SnapshotsType(click.ParamType[int | tuple[date, ...]]):
@@ -39,6 +40,22 @@ class SnapshotsType(click.ParamType[int | tuple[date, ...]]):
         return tuple(sorted({Day().convert(part, param, ctx) for part in value.split(",")}))
 
 
+class BudgetType(click.ParamType[float]):
+    """``90s``, ``10m`` or ``1h``; ``0`` for none."""
+
+    name = "budget"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, int | float):
+            return float(value)
+        number, unit = value[:-1], value[-1:]
+        if value == "0":
+            return 0.0
+        if unit not in SECONDS or not number.isdecimal() or int(number) > 9999:
+            return self.fail(f"{value!r} is no budget of time; write it as 90s, 10m or 1h.", param, ctx)
+        return float(number) * SECONDS[unit]
+
+
 @command("train")
 @click.option(
     "--snapshots",
@@ -53,6 +70,13 @@ class SnapshotsType(click.ParamType[int | tuple[date, ...]]):
 )
 @click.option(
     "--label", metavar="a,b", help="What counts as leaving. [default: dropped_out,long_absence,non_return]"
+)
+@click.option(
+    "--budget",
+    type=BudgetType(),
+    metavar="10m",
+    default="0",
+    help="Time to search for better numbers of the trees; 90s, 10m, 1h. [default: no search]",
 )
 @click.option(
     "--promote",
@@ -73,6 +97,7 @@ def train(
     snapshots: int | tuple[date, ...] | None,
     horizon_days: int | None,
     label: str | None,
+    budget: float,
     promote: str,
     require_promotion: bool,
     as_of: date | None,
@@ -82,11 +107,13 @@ def train(
     if require_promotion and promote == "never":
         raise UsageError("--require-promotion and --promote never exclude each other. Leave one of them out.")
     from training.report import table
+    from training.search.searching import Budget
     from training.train import Request, run
     from training.watch import Watch
 
     settings = with_label(office.settings, horizon_days, label)
-    request = Request(as_of, snapshots, promote, keep_predictions)
+    searching = Budget(budget) if budget else None
+    request = Request(as_of, snapshots, searching, promote, keep_predictions)
     document = run(office.home, settings, request, Watch(office))
     text = table(document)
     if require_promotion and not document["promoted"]:

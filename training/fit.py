@@ -34,6 +34,15 @@ SHAPE: dict[str, Any] = {
 """Many small, strongly regularised trees: a county has a few hundred leavers in its history, each seen
 in up to three overlapping snapshots. docs/model.md compares the settings."""
 
+FURTHEST = 30.0
+"""Rounds × rate at which trees that are stopped early end at the latest; the default comes to 18."""
+PATIENCE = 1.5
+"""…and how many rounds × rate they go on although the later slice is not foretold better."""
+SHORTEST_PATIENCE = 20
+MINIMUM_LATER_POSITIVES = 150
+"""Leavers the later slice needs to stop on; with fewer, rounds × rate are as by default. On about a hundred
+the default's trees stopped anywhere between 120 and 820 rounds, and foretold new days no better for it."""
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -67,20 +76,62 @@ def fit_trees(
     features: Sequence[Feature],
     settings: TrainingSettings,
     changes: Mapping[str, Any] | None = None,
+    later: Rows | None = None,
 ) -> lgb.Booster:
     """Fit the trees on the rows of the fitting slice; ``changes`` replace parts of ``SHAPE``.
 
-    Same rows, features and seed give the same ``model_to_string()`` to the last byte, on any
-    machine: the trees are grown on one thread.
+    With a ``later`` slice there are as many rounds as foretell it best, else ``ROUNDS``. Same rows,
+    features and seed give the same ``model_to_string()`` to the last byte, on any machine: the trees
+    are grown on one thread.
     """
+    told = parameters(features, settings) | dict(changes or {})
     data = lgb.Dataset(
         rows.x,
         label=rows.y,
         weight=rows.weight,
         feature_name=[feature.name for feature in features],
-        params={"max_bin": SHAPE["max_bin"], "verbose": -1, "feature_pre_filter": False},
+        params={"max_bin": told["max_bin"], "verbose": -1, "feature_pre_filter": False},
     )
-    return lgb.train(parameters(features, settings) | dict(changes or {}), data, num_boost_round=ROUNDS)
+    if later is None:
+        return lgb.train(told, data, num_boost_round=ROUNDS)
+    if not stops_early(later):
+        rounds = round(ROUNDS * SHAPE["learning_rate"] / told["learning_rate"])
+        return lgb.train(told, data, num_boost_round=rounds)
+    return _stopped(told, data, rows, later)
+
+
+def stops_early(later: Rows) -> bool:
+    """Whether a later slice holds leavers enough to stop on."""
+    return later.positives >= MINIMUM_LATER_POSITIVES
+
+
+def _stopped(told: dict[str, Any], data: lgb.Dataset, rows: Rows, later: Rows) -> lgb.Booster:
+    patience = max(SHORTEST_PATIENCE, round(PATIENCE / told["learning_rate"]))
+    judged = lgb.Dataset(later.x, label=later.y, weight=_at_the_rate_of(rows, later), reference=data)
+    booster = lgb.train(
+        told | {"metric": "binary_logloss"},
+        data,
+        num_boost_round=round(FURTHEST / told["learning_rate"]),
+        valid_sets=[judged],
+        callbacks=[lgb.early_stopping(patience, verbose=False)],
+    )
+    best: str = booster.model_to_string(num_iteration=booster.best_iteration)
+    return lgb.Booster(model_str=best)  # whoever reads it meets no round beyond the best
+
+
+def _at_the_rate_of(rows: Rows, later: Rows) -> NDArray[np.float64]:
+    """Weights of ``later`` with as large a share of leavers as ``rows``.
+
+    The later slice is of another season, and the calibration puts its level right anyway; without this
+    the trees would be stopped for what is no fault of theirs.
+    """
+    here, there = (_odds(part) for part in (rows, later))
+    return np.where(later.y == 1, later.weight * here / there, later.weight)
+
+
+def _odds(rows: Rows) -> float:
+    left = float(rows.weight @ rows.y)
+    return left / (float(rows.weight.sum()) - left)
 
 
 def parameters(features: Sequence[Feature], settings: TrainingSettings) -> dict[str, Any]:

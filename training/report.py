@@ -19,6 +19,8 @@ def table(document: dict[str, Any]) -> str:
         rows.append(_row("all", document["pooled"]))
     parts = [_aligned([HEAD, *rows])] if rows else [document["why"] or "No test snapshot has matured yet."]
     parts.append(_labels(document["labels"]))
+    if document["search"]:
+        parts.append(f"Search: {document['search']['says']}.")
     parts.append("\n".join(_check(check) for check in document["gate"]["checks"]))
     notes = [f"Not judged: {entry['what']}: {entry['why']}." for entry in document["not_done"]]
     notes += [said for said in (care_said(document["care"]), *document["fairness"]["findings"]) if said]

@@ -90,6 +90,20 @@ def plan(snapshots: Sequence[date], as_of: date, gap_days: int, tests: int) -> P
     return Plan(days, tuple(splits[-tests:]), split_at(as_of, days, gap_days))
 
 
+def origins(snapshots: Sequence[date], known_on: date, gap_days: int, most: int) -> tuple[Split, ...]:
+    """Days of the past to choose numbers on, all judged by labels that had matured on ``known_on``.
+
+    Where there are more than ``most``, so many of them evenly spread from the first to the last: choosing is
+    over time and over the seasons, not by the latest day.
+    """
+    days = sorted(set(snapshots))
+    matured = [day for day in days if day + timedelta(days=gap_days) <= known_on]
+    splits = [split for day in matured if (split := split_at(day, days, gap_days)) is not None]
+    if len(splits) <= most:
+        return tuple(splits)
+    return tuple(splits[round(step * (len(splits) - 1) / (most - 1))] for step in range(most))
+
+
 def _cut(known_on: date, matured: list[date], start: int, gap: timedelta, *, seasonal: bool) -> Split:
     calibration = tuple(matured[max(start, 0) :])
     fit = tuple(day for day in matured if calibration and day + gap <= calibration[0])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 from getpass import getuser
@@ -33,11 +34,12 @@ from training.card.reasons import top_reasons
 from training.card.steadiness import stability
 from training.challenge import Comparison, challenge
 from training.fairness import audited
-from training.fit import ROUNDS, parameters
+from training.fit import parameters
 from training.gate import Gate, gate_for_rule, gate_for_trees
 from training.judgement import Judgement, judge
 from training.leaks import Leaks, find_leaks
 from training.plots import backtest_figures, shap_summary
+from training.search.searching import NOT_ASKED, Budget, Given, Searched, search
 from training.snapshots import Snapshots
 from training.splits import Plan, plan, snapshot_days
 from training.watch import Watch
@@ -51,6 +53,8 @@ class Request:
     """None: the latest day anything was recorded."""
     snapshots: int | tuple[date, ...] | None = None
     """Days between snapshots, or the days themselves; None: the setting."""
+    budget: Budget | None = None
+    """What a search for better numbers may cost; None: no search."""
     promote: str = "auto"
     keep_predictions: Path | None = None
 
@@ -62,6 +66,7 @@ class Past:
     as_of: date
     plan: Plan
     history_days: int
+    searched: Searched
     tested: Backtest
     candidate: Candidate
     judgement: Judgement
@@ -88,7 +93,7 @@ def run(home: Home, settings: Settings, request: Request, watch: Watch) -> dict[
     """
     registry = Registry(home, settings)
     with open_lake(home, settings) as lake:
-        past = look_back(lake, settings, request, watch, registry)
+        past = look_back(lake, settings, request, watch, registry, home)
     with tempfile.TemporaryDirectory() as folder:
         bundle = Path(folder) / "bundle"
         past.candidate.save(bundle, past.provenance)
@@ -112,11 +117,17 @@ def run(home: Home, settings: Settings, request: Request, watch: Watch) -> dict[
 
 
 def look_back(
-    lake: Lake, settings: Settings, request: Request, watch: Watch, registry: Registry | None = None
+    lake: Lake,
+    settings: Settings,
+    request: Request,
+    watch: Watch,
+    registry: Registry | None = None,
+    home: Home | None = None,
 ) -> Past:
-    """Snapshots, backtest, candidate and judgement; reads the lake and writes nothing.
+    """Snapshots, search, backtest, candidate and judgement; reads the lake and writes nothing else.
 
-    With a ``registry`` the champion is judged beside the candidate.
+    With a ``registry`` the champion is judged beside the candidate; with a ``home`` the trials of a search
+    are kept there.
     """
     as_of = request.as_of or lake.latest_recorded_on()
     first_day = lake.first_day()
@@ -134,13 +145,24 @@ def look_back(
             snapshots.add(day)
             advance(1)
     training = settings.training
+    searched = _searched(
+        Given(snapshots, planned, FEATURES, settings), request.budget, as_of, lake, watch, home
+    )
     with watch.stage("backtest", "Testing on the past", len(planned.tests)) as advance:
-        tested = backtest(snapshots, planned.tests, FEATURES, training, advance)
+        tested = backtest(snapshots, planned.tests, FEATURES, training, advance, searched.changes)
     history_days = (as_of - first_day).days
     with watch.stage("fit", "Fitting"):
         snapshots.label_as_known_on(as_of, planned.snapshots)
         labels = snapshots.counts()
-        candidate = make_candidate(snapshots, planned, history_days, FEATURES, training, tests=tested.days)
+        candidate = make_candidate(
+            snapshots,
+            planned,
+            history_days,
+            FEATURES,
+            training,
+            tests=tested.days,
+            changes=searched.changes,
+        )
         candidate = candidate.grounded(**labels["pupils"])
     with watch.stage("judge", "Judging"):
         days = [split.known_on for split in planned.tests]
@@ -150,11 +172,12 @@ def look_back(
         comparison = _challenged(registry, judgement, snapshots, settings)
         leaks = _leaks(candidate, snapshots, training)
         fairness = audited(lake, snapshots, tested, judgement.predictions, settings)
-    made = _provenance(lake, settings, as_of, candidate, labels)
+    made = _provenance(lake, settings, as_of, candidate, labels, searched)
     return Past(
         as_of=as_of,
         plan=planned,
         history_days=history_days,
+        searched=searched,
         tested=tested,
         candidate=candidate,
         judgement=judgement,
@@ -164,6 +187,26 @@ def look_back(
         fairness=fairness,
         provenance=made,
     )
+
+
+def _searched(
+    given: Given, budget: Budget | None, as_of: date, lake: Lake, watch: Watch, home: Home | None
+) -> Searched:
+    """The search, where one was asked for; one at a time in a home."""
+    if budget is None:
+        return NOT_ASKED
+    depends_on = {
+        "lake_snapshot": lake.snapshot,
+        "as_of": as_of.isoformat(),
+        "code": provenance.code_hash(),
+        "lock": provenance.lock_hash(),
+        "settings": provenance.settings_hash(given.settings),
+    }
+    with (
+        watch.stage("search", "Searching for better numbers", int(budget.seconds)) as advance,
+        nullcontext() if home is None else home.lock("search"),
+    ):
+        return search(given, budget, home and home.searches, depends_on, advance)
 
 
 def _challenged(
@@ -206,7 +249,12 @@ def _plan(first_day: date, as_of: date, settings: Settings, request: Request) ->
 
 
 def _provenance(
-    lake: Lake, settings: Settings, as_of: date, candidate: Candidate, labels: Mapping[str, Any]
+    lake: Lake,
+    settings: Settings,
+    as_of: date,
+    candidate: Candidate,
+    labels: Mapping[str, Any],
+    searched: Searched,
 ) -> Provenance:
     return Provenance(
         lake_snapshot=lake.snapshot,
@@ -222,13 +270,15 @@ def _provenance(
         recorded_on_assumed=lake.assumed(),
         absent_registers=tuple(sorted(set(REGISTERS) - lake.registers())),
         reference=candidate.reference(FEATURES),
-        notes=_notes(candidate, labels, settings.training.care_weight),
+        notes=_notes(candidate, labels, settings.training.care_weight, searched),
     )
 
 
-def _notes(candidate: Candidate, labels: Mapping[str, Any], weight: float) -> dict[str, str]:
-    """Why it is this kind of model, and what care-affected labels counted for."""
-    notes = {"kind": candidate.why} if candidate.why else {}
+def _notes(
+    candidate: Candidate, labels: Mapping[str, Any], weight: float, searched: Searched
+) -> dict[str, str]:
+    """Why it is this kind of model, what was searched, and what care-affected labels counted for."""
+    notes = {"kind": candidate.why} if candidate.why else dict(searched.notes)
     notes |= {name: str(count) for name, count in labels["pupils"].items()}
     affected, labelled = labels["care_affected"], labels["positive"] + labels["negative"]
     if affected:
@@ -255,7 +305,10 @@ def _record(past: Past, gate: Gate, document: Mapping[str, Any], settings: Setti
     if trees:
         names = [feature.name for feature in FEATURES]
         figures["shap_summary"] = shap_summary(trees.booster, trees.fit.x, names, settings.training.seed)
-    learner = {**parameters(FEATURES, settings.training), "rounds": ROUNDS} if trees else {}
+    learner: dict[str, Any] = {}
+    if trees:
+        learner = parameters(FEATURES, settings.training) | dict(past.searched.changes or {})
+        learner["rounds"] = trees.booster.num_trees()
     return {
         "params": {
             "as_of": past.as_of,
@@ -270,6 +323,7 @@ def _record(past: Past, gate: Gate, document: Mapping[str, Any], settings: Setti
         "figures": figures,
         "artifacts": {"gate": gate.document(), "backtest": past.judgement.backtest, REPORT: document},
         "tags": _verdict(gate),
+        "nested": past.searched.runs,
     }
 
 
@@ -320,7 +374,8 @@ def _document(past: Past, gate: Gate, settings: Settings) -> dict[str, Any]:
         "reasons": top_reasons(trees, FEATURES) if trees else [],
         "stability": stability(trees, FEATURES, settings.list.reasons) if trees else [],
         "regret": past.judgement.regret,
-        "not_done": past.judgement.not_done,
+        "search": past.searched.document,
+        "not_done": [*past.judgement.not_done, *past.searched.not_done],
         "comparison": past.comparison.document(),
         "leaks": past.leaks.document(),
         "fairness": past.fairness,

@@ -73,8 +73,8 @@ class Lists:
         """Names of the lists in the order of the counts."""
         return NAMES if self._listed is None else (*NAMES, CAPACITY)
 
-    def count(self, times: NDArray[np.intp]) -> ListCounts:
-        """Counts when row i of ``judged`` occurs ``times[i]`` times."""
+    def count(self, times: NDArray[np.intp] | Floats) -> ListCounts:
+        """Counts when row i of ``judged`` occurs ``times[i]`` times, or stands for so many."""
         weight = times[self._order].astype(np.float64)
         left, risk = weight * self._y, weight * self._risk
         lists = self._percents(weight, left, risk)

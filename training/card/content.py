@@ -67,6 +67,7 @@ def content(document: dict[str, Any], manifest: Manifest, version: str) -> dict[
         "monotone": sum(feature.direction != 0 for feature in FEATURES if feature.name in manifest.features),
         "features": len(manifest.features),
         "limits": LIMITS,
+        "search": (document.get("search") or {}).get("says", ""),
         "hashes": {name: getattr(manifest, f"{name}_hash") for name in ("code", "settings", "lock")},
     }
 
