@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 from sklearn.linear_model import LogisticRegression
 
+from risk_model.evaluation import by_school
 from risk_model.evaluation.judged import Judged, JudgementError
 from risk_model.evaluation.lists import NAMES, PERCENTS, Lists
 from risk_model.evaluation.metrics import Measures, metrics
 from risk_model.evaluation.paired import paired_difference
 from risk_model.evaluation.pooled import pooled
 from risk_model.evaluation.resampling import interval, resamples
+from risk_model.evaluation.ties import tie_ranges
 
 TIED = st.lists(st.tuples(st.integers(0, 1), st.sampled_from([0.1, 0.2, 0.5, 0.9])), min_size=1, max_size=6)
 
@@ -140,6 +142,54 @@ def test_a_list_holds_its_percentage_rounded_up_exactly(students: int, percent: 
 def test_capacity_is_judged_on_those_who_were_listed() -> None:
     found = metrics([1, 1, 0, 0], [0.9, 0.1, 0.8, 0.2], [True, False, True, False])
     assert (found["precision_at"]["capacity"], found["recall_at"]["capacity"]) == (0.5, 0.5)
+
+
+def test_intervals_from_sums_per_school_are_those_of_resampled_rows() -> None:
+    """Every measure of every draw, against the slow way: rows that occur several times."""
+    frame = _county(900, seed=6).assign(risk=lambda rows: rows["risk"].round(2))
+    judged = _judged(frame)
+    times = np.random.default_rng(2).multinomial(25, np.full(25, 1 / 25), 12)
+    fast = by_school._measured(judged, judged.schools, times.astype(float))
+    for i, drawn in enumerate(times):
+        slow = Measures(judged).resampled(drawn[judged.schools])
+        slow |= {f"{name}_capacity": slow[name]["capacity"] for name in ("recall_at", "precision_at")}
+        for name in by_school.MEASURES:
+            assert fast[name][i] == pytest.approx(slow[name]), name
+    bounds = by_school.school_intervals(judged, samples=300)
+    assert bounds["roc_auc"] == pytest.approx(pooled(judged, samples=300)["intervals"]["roc_auc"], abs=0.02)
+
+
+def test_where_nobody_left_a_groups_intervals_are_null() -> None:
+    found = by_school.school_intervals(Judged([0, 0], [0.1, 0.2], ["A", "B"], capacity=[True, False]))
+    assert (found["roc_auc"], found["recall_at_capacity"], found["expected_over_observed"]) == (None,) * 3
+    assert found["precision_at_capacity"] == [0.0, 0.0]
+    assert set(by_school.school_intervals(Judged([], [], [])).values()) == {None}
+
+
+def test_a_place_at_the_end_of_a_schools_list_is_worth_the_mean_of_those_tied_for_it() -> None:
+    """Three pupils of school A tie for one place, one of them leaves; in B nobody ties."""
+    y, risk = [1, 0, 0, 1, 0], [0.5, 0.5, 0.5, 0.9, 0.1]
+    listed, school = [False, True, False, True, False], ["A", "A", "A", "B", "B"]
+    found = metrics(y, risk, listed, school)
+    assert found["recall_at"]["capacity"] == pytest.approx((1 / 3 + 1) / 2)
+    spread = tie_ranges(Judged(y, risk, school, capacity=listed))
+    assert spread["recall_range_at"]["capacity"] == {"best": 1.0, "worst": 0.5}
+    assert spread["precision_range_at"]["capacity"] == {"best": 1.0, "worst": 0.5}
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.booleans()), min_size=1, max_size=8))
+@settings(max_examples=60, deadline=None)
+def test_the_worth_of_tied_places_lies_between_the_worst_and_the_best_luck(
+    rows: list[tuple[int, bool]],
+) -> None:
+    y, listed = zip(*rows, strict=True)
+    tied = Judged(y, [0.3] * len(y), ["A"] * len(y), capacity=listed)
+    hits = Lists(tied).count(np.ones(len(y), dtype=np.intp)).hits[-1]
+    ways = [sum(y[i] for i in chosen) for chosen in itertools.combinations(range(len(y)), sum(listed))]
+    assert hits == pytest.approx(np.mean(ways))
+    spread = tie_ranges(tied)["recall_range_at"]["capacity"]
+    if sum(y):
+        assert (spread["worst"], spread["best"]) == (min(ways) / sum(y), max(ways) / sum(y))
 
 
 def test_where_nobody_left_what_cannot_be_known_is_null() -> None:

@@ -70,6 +70,12 @@ class Judged:
         return np.zeros(len(self.labels), np.intp) if self.snapshot is None else _codes(self.snapshot)
 
     @property
+    def ties(self) -> NDArray[np.intp]:
+        """(n,) 0…G-1: pupils of one school and snapshot with equal risk, among whom a place is luck."""
+        told = pd.DataFrame({"snapshot": self.snapshots, "school": self.schools, "risk": self.risks})
+        return np.asarray(told.groupby(list(told), sort=False).ngroup(), dtype=np.intp)
+
+    @property
     def listed(self) -> NDArray[np.bool_] | None:
         """(n,) on the list of the school's capacity."""
         return None if self.capacity is None else np.asarray(self.capacity, dtype=bool)

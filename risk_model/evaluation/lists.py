@@ -54,7 +54,9 @@ class Lists:
     """The lists of ``judged``, prepared so that a resample of schools costs one pass.
 
     The lists of a capacity are cut within a school, so resampling whole schools keeps them as they are;
-    those of a percentage are cut anew among the resampled pupils of each snapshot.
+    those of a percentage are cut anew among the resampled pupils of each snapshot. Ties at the end of a
+    capacity are broken by chance, too: a listed pupil counts as the mean of the pupils of the school with
+    the same risk.
     """
 
     def __init__(self, judged: Judged) -> None:
@@ -65,6 +67,7 @@ class Lists:
         self._risk = risk[order]
         listed = judged.listed
         self._listed = None if listed is None else listed[order]
+        self._chance = None if listed is None else _chances(judged)[order]
         self._group_ends = _ends(np.column_stack((snapshot[order], self._risk)))
         self._snapshot_ends = _ends(snapshot[order][:, None])
 
@@ -78,8 +81,9 @@ class Lists:
         weight = times[self._order].astype(np.float64)
         left, risk = weight * self._y, weight * self._risk
         lists = self._percents(weight, left, risk)
-        if self._listed is not None:
-            capacity = [[column[self._listed].sum()] for column in (weight, left, risk)]
+        if self._listed is not None and self._chance is not None:
+            columns = (weight, weight * self._chance, risk)
+            capacity = [[column[self._listed].sum()] for column in columns]
             lists = np.hstack((lists, capacity))
         length, hits, expected = lists
         return ListCounts(length, hits, expected, float(left.sum()))
@@ -98,6 +102,16 @@ class Lists:
         sums = [_padded(np.cumsum(column)[self._group_ends]) for column in columns]
         gained = [np.interp(start + length, counted, s) - np.interp(start, counted, s) for s in sums]
         return np.array([length.sum(axis=1), *(part.sum(axis=1) for part in gained)])
+
+
+def _chances(judged: Judged) -> Floats:
+    """(n,) share of leavers among the pupils of equal risk in the school: what a place there is worth.
+
+    Schools are resampled whole, so the share is the same in every resample.
+    """
+    ties = judged.ties
+    share: Floats = np.bincount(ties, judged.labels) / np.maximum(np.bincount(ties), 1)
+    return share[ties]
 
 
 def _ends(sorted_rows: NDArray[np.generic]) -> NDArray[np.intp]:

@@ -16,7 +16,9 @@ TOP = "5%"
 """The list whose calibration is reported on its own."""
 
 
-def metrics(y: ArrayLike, risk: ArrayLike, capacity: ArrayLike | None = None) -> dict[str, Any]:
+def metrics(
+    y: ArrayLike, risk: ArrayLike, capacity: ArrayLike | None = None, school: ArrayLike | None = None
+) -> dict[str, Any]:
     """Judge the risks of one snapshot.
 
     Parameters
@@ -25,6 +27,8 @@ def metrics(y: ArrayLike, risk: ArrayLike, capacity: ArrayLike | None = None) ->
     risk : array (n,), 0–1
     capacity : array (n,) of bool, optional
         Who was on the list of the school's capacity.
+    school : array (n,), optional
+        Any value per school: ties at the end of a school's list are broken by chance.
 
     Returns
     -------
@@ -52,7 +56,7 @@ def metrics(y: ArrayLike, risk: ArrayLike, capacity: ArrayLike | None = None) ->
     >>> metrics([1, 0, 0, 0], [0.4, 0.4, 0.1, 0.1])["precision_at"]["1%"]
     0.5
     """
-    return document(Measures(Judged(y, risk, capacity=capacity)).at_once())
+    return document(Measures(Judged(y, risk, school, capacity=capacity)).at_once())
 
 
 class Measures:
