@@ -15,6 +15,10 @@ from pathlib import Path
 import sqlalchemy as sa
 
 CHAMPION = "champion"
+CHALLENGER = "challenger"
+"""Role of the version that scores every night beside the champion, unseen."""
+PREVIOUS = "previous"
+"""Not a role of its own: the champion before this one."""
 IMPORTED = "imported"
 """Role of a row that says where a version came from; ``why`` is its name there."""
 
@@ -52,8 +56,10 @@ class Promotion:
     """One row: from ``promoted_at`` on, ``version`` has the ``role``."""
 
     role: str
-    """``champion``, or ``imported`` for the origin of a version; roles do not disturb each other."""
+    """``champion``, ``challenger``, or ``imported`` for the origin of a version; roles do not disturb each
+    other."""
     version: str
+    """Empty where a challenger was withdrawn and none took its place."""
     digest: str
     """SHA-256 of the bundle's manifest, which pins every byte of the model."""
     folder: str

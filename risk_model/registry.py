@@ -12,27 +12,23 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
-from risk_model.errors import BundleError, LockHeldError, MissingError, PromotionRefusedError, UsageError
+from risk_model.errors import BundleError, MissingError, PromotionRefusedError, UsageError
 from risk_model.home import Home
 from risk_model.model.bundle import Bundle
 from risk_model.model.exactness import demand_exact
 from risk_model.model.golden import demand_golden
 from risk_model.model.loading import Verified, load, verify
-from risk_model.promotions import CHAMPION, IMPORTED, Promotion, Promotions, holder, predecessor
+from risk_model.promotions import CHALLENGER
+from risk_model.roles import Champion, Roles, demand_reasons
 from risk_model.run_record import RunRecord
 from risk_model.settings import Settings
-from risk_model.shelf import Shelf
-from risk_model.tracking import PREVIOUS, Tracking, Version, provenance_tags
+from risk_model.tracking import Tracking, Version, provenance_tags
 
-LOCK_SECONDS = 120.0
-"""How long to wait for another process that is registering; it takes seconds."""
 BATCH = 100
 """MLflow takes at most so many parameters in one call."""
 REPORT = "report"
@@ -42,43 +38,16 @@ UNFINISHED = ".mlflow-"
 REQUIREMENTS = ("dropout-risk", "lightgbm", "numpy", "pandas", "scipy")
 
 
-@dataclass(frozen=True)
-class Champion:
-    """The model that scores, as it was promoted."""
-
-    version: str
-    folder: Path
-    digest: str
-    promoted_at: datetime
-    who: str
-    why: str
-
-    def load(self) -> Bundle:
-        """The bundle, verified against the digest it was promoted with; BundleError if it is damaged."""
-        return load(self.folder, self.digest)
-
-
-class Registry:
-    """Models of one home.
+class Registry(Roles):
+    """Models of one home: what :class:`risk_model.roles.Roles` knows, and all that needs MLflow.
 
     Every writing method takes the home's ``registry`` lock for the seconds it needs, and waits for it:
     the caller must not hold it.
     """
 
     def __init__(self, home: Home, settings: Settings) -> None:
-        self._home = home
+        super().__init__(home)
         self._remote = settings.tracking_uri
-        self._promotions = Promotions(home.mlruns / "registry.db")
-        self._shelf = Shelf(home)
-
-    def champion(self) -> Champion | None:
-        """The model that scores, or None before the first promotion. Milliseconds, no mlflow."""
-        last = holder(self.history())
-        return None if last is None else self._champion_of(last)
-
-    def history(self) -> tuple[Promotion, ...]:
-        """Every promotion of a champion, oldest first."""
-        return self._promotions.history()
 
     def record_run(
         self,
@@ -124,7 +93,7 @@ class Registry:
             run_id = tracking.start_run(experiment, verified.digest[:12], record.tags)
             _log_nested(tracking, experiment, run_id, nested)
             version = tracking.register(run_id, _log(tracking, run_id, place, verified, record), verified)
-            tracking.follow(self._aliases())
+            tracking.follow(self.holders())
         return version
 
     def promote(
@@ -153,40 +122,41 @@ class Registry:
         UsageError
             ``who`` or ``why`` is empty.
         """
-        _demand_reasons(who, why)
+        demand_reasons(who, why)
         with self._locked(), _quiet():
             if instead_of != "whoever":
                 self._demand_unchanged(instead_of)
             tracking = self._existing()
-            chosen = tracking.version(version, self._aliases())
+            chosen = tracking.version(version, self.holders())
             self._exact(chosen.version, chosen.digest)
             promotion = self._appended(chosen.version, chosen.digest, who, why, report_digest)
-            tracking.follow(self._aliases())
+            tracking.follow(self.holders())
         return self._champion_of(promotion)
 
-    def rollback(self, *, who: str, why: str) -> Champion:
-        """Make the version before the champion champion again; called twice it comes back.
-
-        Without mlflow, so that it takes less than a second and no server is needed: MLflow's aliases
-        follow with the next command that opens it.
+    def challenge(self, version: str, *, who: str, why: str, report_digest: str | None = None) -> Champion:
+        """Let ``version`` score every night beside the champion, unseen, until it is promoted or withdrawn.
 
         Raises
         ------
         MissingError
-            There is no earlier champion.
+            There is no such version.
         BundleError
-            Its bundle is damaged; the champion stays.
+            Its bundle is damaged.
         UsageError
-            ``who`` or ``why`` is empty.
+            It is the champion, or ``who`` or ``why`` is empty.
         """
-        _demand_reasons(who, why)
-        with self._locked():
-            history = self.history()
-            before = predecessor(history) if history else None
-            if before is None:
-                raise MissingError("No other version was champion before. Promote one: models promote V.")
-            verify(self._shelf.folder(before.digest), before.digest)  # parsed, it would take longer
-            promotion = self._appended(before.version, before.digest, who, why, before.report_digest)
+        demand_reasons(who, why)
+        with self._locked(), _quiet():
+            tracking = self._existing()
+            chosen = tracking.version(version, self.holders())
+            now = self.champion()
+            if now is not None and now.digest == chosen.digest:
+                raise UsageError(f"Version {version} is the model that scores already. Name another one.")
+            self._sound(chosen.version, chosen.digest)
+            promotion = self._appended(
+                chosen.version, chosen.digest, who, why, report_digest, role=CHALLENGER
+            )
+            tracking.follow(self.holders())
         return self._champion_of(promotion)
 
     def report(self, version: str) -> dict[str, Any]:
@@ -199,7 +169,7 @@ class Registry:
         """
         with _quiet():
             tracking = self._existing()
-            chosen = tracking.version(version, self._aliases())
+            chosen = tracking.version(version, self.holders())
             found: dict[str, Any] | None = tracking.json_of(
                 chosen.run_id, REPORT, self._home.mlruns / "artifacts"
             )
@@ -212,12 +182,12 @@ class Registry:
     def follow(self) -> None:
         """Set MLflow's aliases to what the table of promotions says."""
         with self._locked(), _quiet():
-            self._existing().follow(self._aliases())
+            self._existing().follow(self.holders())
 
     def folder(self, version: str) -> Path:
         """Where the bundle of ``version`` lies; MissingError if there is no such version."""
         with _quiet():
-            chosen = self._existing().version(version, self._aliases())
+            chosen = self._existing().version(version, self.holders())
         return self._shelf.folder(chosen.digest)
 
     def _demand_unchanged(self, instead_of: Champion | None) -> None:
@@ -228,42 +198,12 @@ class Registry:
                 f"Meanwhile the champion has changed; it is now {told}. Look at it, then decide again."
             )
 
-    def note_origin(self, version: str, digest: str, *, who: str, origin: str) -> None:
-        """Keep for good that ``version`` was made by another office, which called it ``origin``."""
-        with self._locked():
-            self._appended(version, digest, who, origin, None, role=IMPORTED)
-
-    def origin(self, version: str) -> str | None:
-        """Where an imported version came from; None for one trained here. Milliseconds, no mlflow."""
-        rows = (row for row in self._promotions.history(IMPORTED) if row.version == version)
-        return next((row.why for row in rows), None)
-
-    def _appended(
-        self, version: str, digest: str, who: str, why: str, report: str | None, role: str = CHAMPION
-    ) -> Promotion:
-        last = self.champion()
-        folder = self._shelf.folder(digest)
-        promotion = Promotion(
-            role=role,
-            version=version,
-            digest=digest,
-            folder=self._shelf.relative(digest),
-            who=who,
-            promoted_at=datetime.now(UTC),
-            why=why,
-            from_version=None if last is None else last.version,
-            report_digest=report,
-            lake_snapshot=verify(folder, digest).manifest.lake_snapshot,
-        )
-        self._promotions.append(promotion)
-        return promotion
-
     def versions(self) -> tuple[Version, ...]:
         """All registered versions, oldest first, with their aliases and metrics."""
         if self._is_empty():
             return ()
         with _quiet():
-            return self._tracking().versions(self._aliases())
+            return self._tracking().versions(self.holders())
 
     def bundle(self, version: str) -> Bundle:
         """The verified bundle of ``version``.
@@ -276,19 +216,8 @@ class Registry:
             Its bundle is damaged.
         """
         with _quiet():
-            chosen = self._existing().version(version, self._aliases())
+            chosen = self._existing().version(version, self.holders())
         return self._sound(chosen.version, chosen.digest)
-
-    def _champion_of(self, promotion: Promotion) -> Champion:
-        folder = self._home.folder / promotion.folder
-        return Champion(
-            promotion.version,
-            folder,
-            promotion.digest,
-            promotion.promoted_at,
-            promotion.who,
-            promotion.why,
-        )
 
     def _sound(self, version: str, digest: str) -> Bundle:
         """The bundle, if its bytes are those registered and it still answers its golden rows."""
@@ -305,12 +234,6 @@ class Registry:
             demand_exact(self._sound(version, digest))
         except BundleError as error:
             raise BundleError(f"Version {version} was not promoted. {error}") from None
-
-    def _aliases(self) -> dict[str, Promotion]:
-        """Who holds which alias, as the table of promotions has it: the truth that MLflow follows."""
-        history = self.history()
-        holders = {CHAMPION: holder(history), PREVIOUS: predecessor(history)}
-        return {alias: promotion for alias, promotion in holders.items() if promotion is not None}
 
     @property
     def _database(self) -> Path:
@@ -350,25 +273,6 @@ class Registry:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(uuid4().hex)
         return path.read_text()
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        deadline = time.monotonic() + LOCK_SECONDS
-        with ExitStack() as stack:
-            while True:
-                try:
-                    stack.enter_context(self._home.lock("registry"))
-                    break
-                except LockHeldError:
-                    if time.monotonic() > deadline:
-                        raise
-                    time.sleep(0.05)
-            yield
-
-
-def _demand_reasons(who: str, why: str) -> None:
-    if not who.strip() or not why.strip():
-        raise UsageError("A promotion needs to say who and why. Give both.")
 
 
 def _log(tracking: Tracking, run_id: str, place: Path, verified: Verified, record: RunRecord) -> Any:

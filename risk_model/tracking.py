@@ -15,14 +15,15 @@ from typing import Any
 
 from risk_model.errors import MissingError
 from risk_model.model.loading import Verified
-from risk_model.promotions import CHAMPION, Promotion
+from risk_model.promotions import CHALLENGER, CHAMPION, PREVIOUS, Promotion
 from risk_model.run_record import RunRecord
 
 NAME = "dropout-risk"
 """Name of the MLflow experiment and of the registered model."""
-PREVIOUS = "previous"
 PARENT = "mlflow.parentRunId"
 """Tag by which MLflow shows a run under another."""
+OURS = frozenset({CHAMPION, CHALLENGER, PREVIOUS})
+"""Aliases the table of promotions decides; MLflow follows."""
 JUDGED = ("gate", "failed_checks")
 """Tags of a run that say what the gate made of it."""
 
@@ -39,7 +40,8 @@ class Version:
     lake_snapshot: int
     tags: Mapping[str, str]
     aliases: tuple[str, ...]
-    """``champion`` and ``previous`` as the table of promotions has them, others as MLflow has them."""
+    """``champion``, ``challenger`` and ``previous`` as the table of promotions has them, others as MLflow
+    has them."""
     metrics: Mapping[str, float]
 
 
@@ -132,6 +134,12 @@ class Tracking:
         for alias, promotion in ours.items():
             if any(_is(promotion, version.version, version.digest) for version in known):
                 self._set_alias(alias, promotion.version)
+        if CHALLENGER not in ours and CHALLENGER in self._held():
+            self.client.delete_registered_model_alias(NAME, CHALLENGER)
+
+    def _held(self) -> dict[str, Any]:
+        models = self.client.search_registered_models(f"name = '{NAME}'")
+        return dict(models[0].aliases) if models else {}
 
     def _set_alias(self, alias: str, version: str) -> None:
         at = self.client.get_registered_model(NAME).aliases.get(alias)
@@ -141,7 +149,7 @@ class Tracking:
     def _described(self, stored: Any, ours: Mapping[str, Promotion]) -> Version:
         version, digest = str(stored.version), stored.tags["digest"]
         held = {alias for alias, promotion in ours.items() if _is(promotion, version, digest)}
-        theirs = set(stored.aliases) - {CHAMPION, PREVIOUS}
+        theirs = set(stored.aliases) - OURS
         run = self.client.get_run(stored.run_id).data
         judged = {name: run.tags[name] for name in JUDGED if name in run.tags}
         return Version(

@@ -117,12 +117,26 @@ def _score_text(document: dict[str, Any]) -> str:
     for unit in document["held_back"]:
         live = f"the list of {unit['as_of']} stays" if unit["as_of"] else "it has no list"
         lines.append(f"{unit['unit']} is held back, {live}: {unit['reason']}")
+    shadow = document.get("shadow")
+    if shadow:
+        lines.append(_shadow_text(shadow))
     twice = len(document["findings"])
     if twice:
         lines.append(
             f"{twice:,} pupils are enrolled at two places at once; --json names them. Correct one spell."
         )
     return "\n".join(lines)
+
+
+def _shadow_text(shadow: dict[str, Any]) -> str:
+    """What is told of the challenger, which nobody's list comes from."""
+    if "failed" in shadow:
+        return f"The challenger {shadow['challenger']} could not score: {shadow['failed']}"
+    churn = "–" if shadow["churn"] is None else f"{shadow['churn']:.0%}"
+    return (
+        f"Unseen, challenger {shadow['challenger']} would list {shadow['would_list']:,}, "
+        f"{shadow['both']:,} of them the same; {churn} of the listed would fall off."
+    )
 
 
 def _layout_of(out: Path | None) -> str:

@@ -21,6 +21,7 @@ from serving.archive import remove_evidence, write_evidence
 from serving.database import open_database
 from serving.publication import COLUMNS, Prepared, RunKey
 from serving.scoring import Scores, rows_of, schools_of, score
+from serving.shadow import shadow
 from serving.tables import PUBLISHED, REFUSED, STORED
 
 if TYPE_CHECKING:
@@ -190,7 +191,11 @@ def _scored(
         document["model_origin"] = _origin(home, settings, champion, bundle)
         document["model_ground"] = _ground(bundle)
         document["capacity"] = settings.list.model_dump(include=CAPACITY)
-        return _decide(connection, settings, run, key, order, document)
+        document["shadow"] = None
+        decided = _decide(connection, settings, run, key, order, document)
+    decided["shadow"] = shadow(home, settings, key, frame, scores.frame, say)
+    publication.amend(engine, run, decided)
+    return decided
 
 
 def _origin(home: Home, settings: Settings, champion: Champion, bundle: Bundle) -> str:

@@ -158,6 +158,12 @@ def finish(connection: Connection, run: int, state: str, document: dict[str, Any
     )
 
 
+def amend(engine: Engine, run: int, document: dict[str, Any]) -> None:
+    """Replace what ``score`` answers for a complete run; flips nothing."""
+    with engine.begin() as connection:
+        connection.execute(update(Run).where(Run.id == run).values(document=json.dumps(document)))
+
+
 def publish(connection: Connection, run: int) -> int:
     """Flip every school of ``run`` that was not held back; answers how many.
 

@@ -123,6 +123,24 @@ def test_mlflows_alias_follows_a_rollback_with_the_next_verify(home):
     assert str(client.get_registered_model(NAME).aliases["champion"]) == "1"
 
 
+def test_a_challenger_is_named_shown_and_withdrawn_by_command(home):
+    code, document, _ = call(home, "challenge", "2", "--why", "look at it for a month")
+    assert (code, document["version"], document["failed_checks"]) == (0, "2", ["positives"])
+    assert [one["aliases"] for one in call(home, "list")[1]] == [["champion"], ["challenger"]]
+    shown = call(home, "show", "2")[1]
+    assert [(row["role"], row["why"]) for row in shown["promotions"]] == [
+        ("challenger", "look at it for a month")
+    ]
+    assert shown["shadow"] is None, "it has not scored a night yet"
+    assert call(home, "compare", "1", "2")[1]["shadow"] is None
+    assert call(home, "verify")[1]["challenger"] == "2"
+    assert call(home, "challenge", "1", "--why", "?")[0] == 2
+    code, document, _ = call(home, "challenge", "none", "--why", "seen enough")
+    assert (code, document["version"], document["from_version"]) == (0, None, "2")
+    assert call(home, "verify")[1]["challenger"] is None
+    assert champion(home) == "1"
+
+
 def test_of_two_who_promote_at_once_the_second_is_told(home):
     registry = Registry(home, Settings())
     seen = registry.champion()

@@ -17,6 +17,7 @@ import pytest
 import sqlalchemy as sa
 
 from risk_model import registry as registries
+from risk_model import roles
 from risk_model.errors import BundleError, LockHeldError, MissingError, UsageError
 from risk_model.home import Home
 from risk_model.registry import Registry
@@ -413,7 +414,7 @@ def test_what_a_killed_process_left_half_made_is_swept(registry: Registry, home:
 def test_registering_waits_for_the_lock_but_not_forever(
     registry: Registry, home: Home, trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registries, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(roles, "LOCK_SECONDS", 0.1)
     with home.lock("registry"), pytest.raises(LockHeldError):
         registry.record_run(trained)
     assert registry.versions() == ()

@@ -8,6 +8,7 @@ from risk_model.errors import MissingError
 from risk_model.home import Home
 from risk_model.registry import Registry
 from risk_model.settings import Settings
+from training.shadowed import shadow_between
 
 FIGURES = ("roc_auc", "average_precision", "brier_skill", "expected_over_observed", "calibration_slope")
 LISTS = ("1%", "2%", "5%", "10%", "capacity")
@@ -42,6 +43,7 @@ def compared(home: Home, settings: Settings, version: str, other: str) -> dict[s
             "only_first": sorted(set(first.features) - set(second.features)),
             "only_second": sorted(set(second.features) - set(first.features)),
         },
+        "shadow": shadow_between(home, settings, version, other, since=max(first.as_of, second.as_of)),
     }
 
 
@@ -57,9 +59,33 @@ def comparison(document: dict[str, Any]) -> str:
         lines.append(f"Version {side} failed: {', '.join(failed) or 'no check'}.")
     for side, names in zip(document["versions"], document["features"].values(), strict=True):
         lines += [f"Only version {side} uses: {', '.join(names)}."] if names else []
+    lines += _unseen(document["shadow"]) if document["shadow"] else []
     if not document["same_snapshots"]:
         lines.append("They were tested on different days: do not set their figures against each other.")
     return "\n".join(lines)
+
+
+def _unseen(shadow: dict[str, Any]) -> list[str]:
+    """The nights one of the two scored beside the other, and who found more leavers."""
+    challenger, champion = (", ".join(shadow[role]) for role in ("challengers", "champions"))
+    said = (
+        f"On {shadow['nights']} nights, {shadow['first']} to {shadow['last']}, {challenger} scored unseen "
+        f"beside {champion}; {_share(shadow['mean_churn'])} of the listed would have fallen off."
+    )
+    if shadow["not_done"]:
+        return [said, f"Who was right is not known: {shadow['not_done']}"]
+    recall, change = shadow["recall"], shadow["recall_change"]
+    bounds = [f"{change[end]:+.3f}" if change[end] is not None else "–" for end in ("mean", "lower", "upper")]
+    return [
+        said,
+        f"Of {shadow['positives']} who left after {shadow['judged_nights']} of these nights the champion's "
+        f"list held {recall['champion']:.0%}, the challenger's would have held {recall['challenger']:.0%} "
+        f"({bounds[0]}, {bounds[1]} to {bounds[2]}).",
+    ]
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0%}"
 
 
 def _names() -> list[str]:

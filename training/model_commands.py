@@ -76,6 +76,17 @@ def promote_model(office: Office, version: str, why: str) -> Result:
     return Result(document, promoted_text(document))
 
 
+@command("challenge")
+@click.argument("version", metavar="VERSION|none")
+@WHY
+def challenge_model(office: Office, version: str, why: str) -> Result:
+    """Let VERSION score every night beside the champion, unseen; none withdraws the challenger."""
+    from training.promoting import challenge, challenged_text
+
+    document = challenge(office.home, office.settings, version, why)
+    return Result(document, challenged_text(document))
+
+
 @command("rollback")
 @WHY
 def rollback_models(office: Office, why: str) -> Result:
@@ -125,7 +136,7 @@ def import_model(office: Office, bundle: Path) -> Result:
 
 
 for _command in (
-    list_models, show_model, model_card, compare_models, promote_model, rollback_models, verify_models,
-    export_model, import_model,
+    list_models, show_model, model_card, compare_models, promote_model, challenge_model, rollback_models,
+    verify_models, export_model, import_model,
 ):  # fmt: skip
     models.add_command(_command)

@@ -1,4 +1,4 @@
-"""``models promote`` and ``models rollback``: who decided, when and why is kept for good."""
+"""``models promote``, ``challenge`` and ``rollback``: who decided, when and why is kept for good."""
 
 from __future__ import annotations
 
@@ -28,6 +28,40 @@ def promote(home: Home, settings: Settings, version: str, why: str) -> dict[str,
     digest, failed = _gate_of(registry, version)
     champion = registry.promote(version, who=getuser(), why=why, report_digest=digest, instead_of=now)
     return _document(champion, now, failed)
+
+
+NOBODY = "none"
+"""In place of a version: the challenger is withdrawn."""
+
+
+def challenge(home: Home, settings: Settings, version: str, why: str) -> dict[str, Any]:
+    """Let ``version`` score every night beside the champion, unseen; ``none`` withdraws the challenger.
+
+    Raises
+    ------
+    MissingError, BundleError
+        There is no such version or no challenger to withdraw, or its bundle is damaged.
+    UsageError
+        It is the champion.
+    """
+    registry = Registry(home, settings)
+    before = registry.challenger()
+    if version == NOBODY:
+        registry.withdraw_challenger(who=getuser(), why=why)
+        return {"version": None, "from_version": before.version if before else None, "why": why}
+    digest, failed = _gate_of(registry, version)
+    now = registry.challenge(version, who=getuser(), why=why, report_digest=digest)
+    return _document(now, before, failed)
+
+
+def challenged_text(document: dict[str, Any]) -> str:
+    """The challenge as text."""
+    if document["version"] is None:
+        return f"Version {document['from_version']} is withdrawn; nobody scores beside the champion."
+    return (
+        f"Version {document['version']} scores beside the champion from tonight, unseen: {document['why']}\n"
+        f"How it does: models compare {document['version']} CHAMPION"
+    )
 
 
 def rollback(home: Home, settings: Settings, why: str) -> dict[str, Any]:

@@ -6,10 +6,14 @@ from dataclasses import asdict
 from typing import Any
 
 from risk_model.home import Home
+from risk_model.promotions import CHALLENGER, CHAMPION
 from risk_model.registry import Registry, Version
 from risk_model.settings import Settings
+from training.shadowed import shadow_of
 
 SHOWN = ("roc_auc", "recall_at.capacity", "precision_at.capacity", "expected_over_observed")
+
+HELD = {CHAMPION: "promoted", CHALLENGER: "made challenger"}
 
 
 def listed(home: Home, settings: Settings) -> list[dict[str, Any]]:
@@ -33,9 +37,15 @@ def described(home: Home, settings: Settings, version: str) -> dict[str, Any]:
     registry = Registry(home, settings)
     manifest = registry.bundle(version).manifest
     found = next(one for one in registry.versions() if one.version == version)
-    promotions = [asdict(row) for row in registry.history() if row.version == version]
+    held = sorted([*registry.history(), *registry.challenges()], key=lambda row: row.promoted_at)
+    promotions = [asdict(row) for row in held if row.version == version]
     made = {key: value for key, value in asdict(manifest).items() if key != "reference"}
-    return {**_short(found), "manifest": made, "promotions": promotions}
+    shadow = shadow_of(home, settings, version) if _challenged(registry, version) else None
+    return {**_short(found), "manifest": made, "promotions": promotions, "shadow": shadow}
+
+
+def _challenged(registry: Registry, version: str) -> bool:
+    return any(row.version == version for row in registry.challenges())
 
 
 def description(document: dict[str, Any]) -> str:
@@ -53,10 +63,21 @@ def description(document: dict[str, Any]) -> str:
         f"  digest {document['digest']}",
     ]
     lines += [
-        f"  promoted {row['promoted_at']:%Y-%m-%d %H:%M} by {row['who']}: {row['why']}"
+        f"  {HELD[row['role']]} {row['promoted_at']:%Y-%m-%d %H:%M} by {row['who']}: {row['why']}"
         for row in document["promotions"]
     ]
+    if document["shadow"]:
+        lines.append(f"  {_unseen(document['shadow'])}")
     return "\n".join(lines)
+
+
+def _unseen(shadow: dict[str, Any]) -> str:
+    churn = shadow["mean_churn"]
+    return (
+        f"scored {shadow['nights']} nights unseen, {shadow['first']} to {shadow['last']}, beside "
+        f"{', '.join(shadow['champions'])}; {'–' if churn is None else f'{churn:.0%}'} of the listed would "
+        "have fallen off"
+    )
 
 
 def _assumptions(made: dict[str, Any]) -> list[str]:

@@ -19,10 +19,11 @@ def verified(home: Home, settings: Settings) -> dict[str, Any]:
     looked_at = [_looked_at(registry, version) for version in versions]
     if versions:
         registry.follow()
-    champion = registry.champion()
+    champion, challenger = registry.champion(), registry.challenger()
     return {
         "sound": all(one["damage"] is None for one in looked_at),
         "champion": champion.version if champion else None,
+        "challenger": challenger.version if challenger else None,
         "versions": looked_at,
     }
 
@@ -32,7 +33,8 @@ def verification(document: dict[str, Any]) -> str:
     if not document["versions"]:
         return "No model is registered yet. Run `dropout-risk train`."
     lines = [f"{one['version']:>4}  {one['damage'] or _sound(one)}" for one in document["versions"]]
-    return "\n".join([*lines, f"Champion: {document['champion'] or 'none'}; MLflow's aliases follow it."])
+    held = [f"{role}: {document[role] or 'none'}" for role in ("champion", "challenger")]
+    return "\n".join([*lines, f"{', '.join(held)}; MLflow's aliases follow."])
 
 
 def _sound(one: dict[str, Any]) -> str:

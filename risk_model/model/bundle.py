@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from risk_model.errors import BundleError
 from risk_model.model.manifest import Manifest
 from risk_model.model.platt import Platt
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TOLERANCE = 1e-6
 """Contributions must add up to the shown risk this closely, in every row, on every call."""
@@ -143,7 +145,7 @@ class Bundle:
         return self.calibrator.slope * self.scorer.margin(matrix, threads) + self.calibrator.intercept
 
     def _matrix(self, rows: pd.DataFrame | Matrix) -> Matrix:
-        if isinstance(rows, pd.DataFrame):
+        if not isinstance(rows, np.ndarray):  # a frame; pandas is not imported for a rollback's sake
             missing = [name for name in self.features if name not in rows.columns]
             if missing:
                 raise BundleError(
