@@ -26,7 +26,16 @@ from pydantic_settings import (
 
 from risk_model.errors import UsageError
 
+
+def _ascending(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[0] > bounds[1]:
+        raise ValueError(f"the lower bound {bounds[0]:g} lies above the upper one, {bounds[1]:g}")
+    return bounds
+
+
 Share = Annotated[float, Field(ge=0, le=1)]
+Range = Annotated[tuple[float, float], AfterValidator(_ascending)]
+"""A lower and an upper bound."""
 Component = Literal["dropped_out", "long_absence", "non_return", "transferred_nowhere"]
 
 
@@ -119,10 +128,22 @@ class TrainingSettings(Section):
     With few leavers it seldom does, and the champion stays; --promote force overrules, on record."""
     max_churn: Share = 0.6
     """…and at most this share of the champion's listed pupils may fall off at once."""
+    minimum_test_positives: Annotated[int, Field(ge=1)] = 30
+    """Leavers in the backtest below which its figures carry no decision."""
+    expected_over_observed: Range = (0.8, 1.25)
+    """Expected over observed leavers, of everybody and of the top 5 %: the interval over schools must reach
+    into it. With few leavers it is wide and says little, with many it is narrow and the bounds bind."""
+    calibration_slope: Range = (0.9, 1.1)
+    """…and so must the interval of the slope of outcome on risk, in log-odds."""
     max_feature_auc: Share = 0.93
     """…and so is a single feature at or above this. The strongest honest ones, recent absence, reach 0.8."""
     max_missing_auc: Share = 0.75
     """…and a feature of which it tells so much whether it is known at all; new pupils have gaps, too."""
+    max_shuffled_gap: Share = 0.06
+    """…and a model fitted on shuffled labels whose mean AUC lies so far from 0.5: in a small county that mean
+    has a spread of about 0.015."""
+    max_twin_share: Share = 0.02
+    """…and more than this share of leavers with the very values of another pupil of their day."""
 
 
 class FairnessSettings(Section):
@@ -137,6 +158,9 @@ class FairnessSettings(Section):
     interval over schools leaves no doubt that they are found less often."""
     most_missing_more: Share = 0.1
     """…and one of whose feature values so many more are unknown."""
+    least_recall_ratio_change: Annotated[float, Field(ge=-10, le=0)] = -0.05
+    """A challenger's ratio of a group's recall to the largest group's, above the champion's: the lower end of
+    its interval must reach this in every group large enough to tell."""
 
 
 class QualitySettings(Section):

@@ -9,10 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from risk_model.features.declared import FEATURES, RELATIONS
+from risk_model.features.feature import Relation
 from risk_model.settings import TrainingSettings
 from tests.made_up_pupils import NAMES, MadeUp
 from training.fit import Rows
 from training.leaks import KINDS, find_leaks
+from training.sources import read_past_the_cut
 
 DAYS = [date(2024, 9, 1) + timedelta(days=30 * month) for month in range(8)]
 SETTINGS = TrainingSettings()
@@ -33,13 +36,13 @@ def with_column(rows: Rows, column: np.ndarray) -> Rows:
     return replace(rows, x=np.column_stack([rows.x, column.astype(np.float32)]))
 
 
-def searched(county, column=None, labels=None):
+def searched(county, column=None, labels=None, uncut=None):
     fit, calibration, known = county
     names = [*NAMES]
     if column is not None:
         fit, calibration = with_column(fit, column(fit)), with_column(calibration, column(calibration))
         names.append("planted")
-    return find_leaks(fit, calibration, names, known if labels is None else labels, SETTINGS)
+    return find_leaks(fit, calibration, names, known if labels is None else labels, SETTINGS, uncut or {})
 
 
 def noise(rows: Rows, seed: int = 1) -> np.ndarray:
@@ -53,16 +56,40 @@ def test_an_honest_county_passes_and_says_what_was_looked_at(county):
     assert found.document()["not_done"] == []
 
 
+def days_until(rows: Rows) -> np.ndarray:
+    """Days from the snapshot until a leaver leaves, evenly over the label window; infinite for the others."""
+    return np.where(rows.y == 1, np.random.default_rng(4).uniform(1, 90, len(rows.y)), np.inf)
+
+
+def absence_ahead(rows: Rows, days: int) -> np.ndarray:
+    """Mean absence of the ``days`` after the snapshot: a leaver is absent on all days after leaving."""
+    ordinary = np.random.default_rng(5).beta(1, 15, len(rows.y))
+    gone = np.clip((days - days_until(rows)) / days, 0, 1)
+    return ordinary + (1 - ordinary) * gone
+
+
 PLANTED = {
     "copied from the label": (lambda rows: rows.y + 0.1 * noise(rows), "single_feature"),
     "the same, turned round": (lambda rows: -rows.y + 0.1 * noise(rows), "single_feature"),
-    "an exit date": (lambda rows: np.where(rows.y == 1, 20_000 + noise(rows), np.nan), "missingness"),
+    "the same, one in twenty copied wrong": (
+        lambda rows: np.where(np.abs(noise(rows, 3)) < 0.0627, 1 - rows.y, rows.y) + 0.01 * noise(rows),
+        "single_feature",
+    ),
+    "an exit date": (
+        lambda rows: np.where(rows.y == 1, 20_000 + days_until(rows), np.nan), "missingness",
+    ),
+    "an exit date where nobody's is missing": (
+        lambda rows: np.where(rows.y == 1, 20_000 + days_until(rows), 99_999), "single_feature",
+    ),
     "a register filled in for leavers": (
         lambda rows: np.where((rows.y == 1) & (noise(rows) > -0.5), noise(rows, 2), np.nan), "missingness",
     ),
-    "an average over the future": (
-        lambda rows: np.where(rows.y == 1, 0.7, 0.06) + 0.15 * noise(rows), "single_feature",
+    "a register filled in for leavers and a few others": (
+        lambda rows: np.where(
+            noise(rows) > np.where(rows.y == 1, -0.5, 2.0), noise(rows, 2), np.nan
+        ), "missingness",
     ),
+    "an average over the future": (lambda rows: absence_ahead(rows, 90), "single_feature"),
 }  # fmt: skip
 
 
@@ -72,6 +99,46 @@ def test_a_planted_leak_is_caught_and_its_column_named(county, leak):
     found = searched(county, column)
     assert {(one.kind, one.column) for one in found.findings} == {(kind, "planted")}
     assert "planted" in found.of(kind)[0].says
+
+
+def test_an_average_over_a_few_coming_weeks_is_too_weak_for_the_figures_and_is_caught_by_what_it_reads(
+    county,
+):
+    """Whoever leaves late in the window has not begun to be absent: it tells less than honest features do."""
+    reads = Relation(
+        "ahead",
+        "SELECT student_id AS pupil, avg((mark = 'absent_unexcused')::INT) AS absence FROM lake.attendance "
+        "WHERE day BETWEEN snapshot AND snapshot + 30 GROUP BY 1",
+    )
+    planted = replace(FEATURES[0], name="planted", relation="ahead", sql="absence")
+    weak = lambda rows: absence_ahead(rows, 30)  # noqa: E731
+    assert searched(county, weak).findings == ()
+    uncut = read_past_the_cut([*FEATURES, planted], [*RELATIONS, reads])
+    (leak,) = searched(county, weak, uncut=uncut).findings
+    assert (leak.kind, leak.column) == ("known_after", "planted")
+    assert "lake.attendance" in leak.says
+
+
+PAST_THE_CUT = {
+    "the lake": ("SELECT * FROM lake.main.enrolments", "student_id", "lake.main.enrolments"),
+    "a file": ("SELECT * FROM 'exits.parquet'", "student_id", "exits.parquet"),
+    "a reader": ("SELECT * FROM read_csv('exits.csv')", "student_id", "read_csv(…)"),
+    "a question within": ("SELECT * FROM known.students", "(SELECT max(day) FROM lake.marks)", "lake.marks"),
+    "within a CTE": ("WITH a AS (SELECT * FROM lake.care) SELECT * FROM a", "student_id", "lake.care"),
+    "no SQL": ("SELEC", "student_id", "something that cannot be parsed"),
+}
+
+
+@pytest.mark.parametrize("way", PAST_THE_CUT)
+def test_a_feature_that_reads_past_the_cut_is_named_with_what_it_reads(way):
+    relation, sql, read = PAST_THE_CUT[way]
+    planted = replace(FEATURES[0], name="planted", relation="ahead", sql=sql)
+    (found,) = read_past_the_cut([planted], [Relation("ahead", relation)]).values()
+    assert found[0].startswith(read)
+
+
+def test_no_declared_feature_reads_past_the_cut():
+    assert read_past_the_cut(FEATURES, RELATIONS) == {}
 
 
 def test_a_register_half_missing_for_everybody_is_no_leak(county):
@@ -89,14 +156,14 @@ def test_leavers_who_had_left_on_the_snapshot_are_counted(county):
 
 def test_the_same_pupil_and_day_in_two_slices_is_an_overlap(county):
     fit, _, labels = county
-    found = find_leaks(fit, fit, NAMES, labels, SETTINGS)
+    found = find_leaks(fit, fit, NAMES, labels, SETTINGS, {})
     assert [leak.kind for leak in found.findings if leak.kind == "overlap"] == ["overlap"]
 
 
 def test_pupils_who_stand_in_the_registers_twice_are_found(county):
     fit, calibration, labels = county
     renamed = replace(fit, pupils=fit.pupils.assign(student_id=fit.pupils["student_id"] + "-again"))
-    found = find_leaks(Rows.concatenated(fit, renamed), calibration, NAMES, labels, SETTINGS)
+    found = find_leaks(Rows.concatenated(fit, renamed), calibration, NAMES, labels, SETTINGS, {})
     assert [leak.kind for leak in found.findings] == ["twins"]
 
 
@@ -115,6 +182,6 @@ def test_a_model_that_knows_something_after_shuffling_is_found(county, monkeypat
 def test_without_leavers_nothing_is_silently_passed(county):
     fit, calibration, labels = county
     nobody = replace(fit, y=np.zeros_like(fit.y))
-    found = find_leaks(nobody, calibration, NAMES, labels, SETTINGS)
+    found = find_leaks(nobody, calibration, NAMES, labels, SETTINGS, {})
     assert found.checked == ()
     assert {kind for kind, _ in found.not_done} == set(KINDS)

@@ -262,7 +262,7 @@ def test_a_model_says_what_was_assumed_and_which_registers_were_absent():
     }  # fmt: skip
     document = {
         "version": "1", "kind": "lightgbm", "aliases": [], "metrics": {}, "digest": "d",
-        "promotions": [], "manifest": made,
+        "promotions": [], "manifest": made, "shadow": None,
     }  # fmt: skip
     told = description(document)
     assert "loaded with --recorded-on event+N" in told
@@ -284,6 +284,20 @@ def test_stage_grade_and_county_have_figures_or_say_why_not(tested):
         assert all(
             (one["recall_at_capacity"] is None) == (one["said"] is not None) for one in values.values()
         )
+    (county,) = groups["county"].values()
+    assert county["recall_at"] == judged.pooled["recall_at"], "the county is everybody"
+    low, high = county["intervals"]["roc_auc"]
+    assert low < county["roc_auc"] < high
+
+
+def test_each_component_of_the_label_is_judged_alone_with_intervals_or_says_why_not(tested):
+    known = MadeUp().labels([split.known_on for split in plan(DAYS, AS_OF, GAP, 3).tests])
+    components = judge(tested.predictions, known, Settings(training=SETTINGS)).pooled["components"]
+    assert set(components) == {"dropped_out", "long_absence", "non_return"}
+    low, high = components["dropped_out"]["intervals"]["recall_at_capacity"]
+    assert low < components["dropped_out"]["recall_at_capacity"] < high
+    assert components["long_absence"]["intervals"] is None
+    assert components["long_absence"]["said"].startswith("too few to tell")
 
 
 def test_the_regret_of_the_best_scorer_of_a_day_is_nothing(tested):

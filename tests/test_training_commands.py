@@ -31,6 +31,7 @@ def document(*, passed: bool, promoted: bool) -> dict:
         "kind": "lightgbm",
         "why": "",
         "promoted": promoted,
+        "challenging": not promoted,
         "gate": {"passed": passed, "checks": [check]},
         "backtest": [{"snapshot": "2025-10-05", **TEST}],
         "pooled": TEST,
@@ -127,6 +128,7 @@ def test_the_table_shows_each_test_the_whole_and_what_to_do_next():
     assert text.splitlines()[-1].startswith(
         "Version 7 (lightgbm) is registered and was not promoted: roc_auc."
     )
+    assert "It scores beside it, unseen, as challenger." in text
     assert "Of 30 listed rows of pupils who stayed, in 3 somebody had cared" in text
     assert "Search:" not in text
     promoted = table(document(passed=True, promoted=True))

@@ -15,6 +15,7 @@ from risk_model.errors import BundleError
 from risk_model.features.feature import Feature
 from risk_model.model.bundle import Bundle
 from risk_model.model.exactness import tables_gap
+from risk_model.model.golden import golden_gap
 from risk_model.model.loading import load
 from risk_model.model.logistic import LogisticModel
 from risk_model.model.manifest import Provenance
@@ -128,6 +129,8 @@ class Soundness:
     largest_gap: float | None
     """Largest distance between a risk and what its contributions add up to; None: not explained."""
     says: str
+    golden_gap: float | None = None
+    """Largest distance between a golden risk and the one asked again; None: not asked."""
     tables_gap: float | None = None
     """Largest distance of the pattern tables from LightGBM, raw log-odds; None: it has no tables."""
 
@@ -137,8 +140,13 @@ def check_bundle(folder: Path, rows: Rows | None, features: Sequence[Feature]) -
     try:
         bundle = load(folder)
         matrix = _sample(bundle, rows, features)
-        says = "read back and explained"
-        return Soundness(True, _largest_gap(bundle, matrix), says, tables_gap(bundle, matrix[:COMPARED_ROWS]))
+        return Soundness(
+            True,
+            _largest_gap(bundle, matrix),
+            "read back and explained",
+            golden_gap(bundle),
+            tables_gap(bundle, matrix[:COMPARED_ROWS]),
+        )
     except BundleError as error:
         return Soundness(False, None, str(error))
 

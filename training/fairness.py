@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -17,16 +18,13 @@ from numpy.typing import NDArray
 
 from risk_model.evaluation.resampling import interval
 from risk_model.features.declared import FEATURES
-from risk_model.lake.reading import Lake
 from risk_model.settings import FairnessSettings, Settings
-from training.backtest import Backtest
-from training.protected import ATTRIBUTES, NEEDS, protected_on
+from training.protected import ATTRIBUTES, unlike
+from training.proxies import proxies
 from training.snapshots import Snapshots
 
 RATES = ("recall", "precision", "false_alarm_rate", "expected_over_observed")
 SAMPLES = 200
-PROXY_ROWS = 3000
-STRONGEST = 3
 Matrix = NDArray[np.float64]
 
 
@@ -86,17 +84,17 @@ def audit(
     rows = told.merge(protected, on=["snapshot", "student_id"], how="left").rename(
         columns={"county_id": "county"}
     )
-    draws = _draws(rows["school_id"], seed)
+    draws = school_draws(rows["school_id"], seed, SAMPLES)
     document = {**empty, "not_done": []}
     for name in ATTRIBUTES:
         _add(document, name, rows, draws, settings, model)
     return document
 
 
-def _draws(schools: pd.Series, seed: int) -> Matrix:
-    """How often each school is drawn: the schools as they are in the first row, then resamples."""
+def school_draws(schools: pd.Series, seed: int, samples: int) -> Matrix:
+    """How often each school is drawn (1 + samples, schools): as they are in the first row, then resamples."""
     count = schools.nunique()
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), SAMPLES)
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), samples)
     return np.vstack([np.ones(count), drawn]).astype(np.float64)
 
 
@@ -109,26 +107,19 @@ def _add(
     model: str,
 ) -> None:
     groups = _groups(rows, name, model)
-    why = _why_not(name, groups)
+    why = unlike(name, [group.name for group in groups])
     if why:
         document["not_done"].append({"what": name, "why": why})
         return
     reference = max(groups, key=lambda group: group.students.sum())
     points = _points(rows, name, model)
     told = {group.name: _told(group, reference, points, draws, settings) for group in groups}
-    found = {"reference": reference.name, "groups": told, "gaps": _gaps(told)}
+    unknown = int(rows[name].isna().sum())
+    found = {"reference": reference.name, "groups": told, "gaps": _gaps(told), "unknown": unknown}
     document["attributes"][name] = found
     document["findings"] += [
         said for group in groups if (said := _finding(name, group, reference, told[group.name], settings))
     ]
-
-
-def _why_not(name: str, groups: Sequence[Group]) -> str | None:
-    if not groups:
-        return f"No row of the register {NEEDS[name]} tells it."
-    if len(groups) == 1:
-        return f"All pupils of whom it is known are the same: {groups[0].name}."
-    return None
 
 
 def _points(rows: pd.DataFrame, name: str, model: str) -> pd.DataFrame:
@@ -189,7 +180,7 @@ def _told(
 def _gaps(told: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Largest difference and smallest ratio between the groups large enough to tell."""
     gaps = {}
-    for rate in ("recall", "precision", "false_alarm_rate"):
+    for rate in RATES:
         known = [one[rate] for one in told.values() if one[rate] is not None]
         enough = len(known) > 1
         gaps[rate] = {
@@ -221,65 +212,23 @@ def _finding(
     return f"{about}: {'; '.join(said)}." if said else None
 
 
-def proxies(
-    x: NDArray[np.float32], attributes: pd.DataFrame, names: Sequence[str], *, seed: int
-) -> dict[str, dict[str, Any] | None]:
-    """How well the features tell each attribute: AUC by cross-validation, and the strongest features.
-
-    Parameters
-    ----------
-    x : array (n, k)
-        Feature values of pupils.
-    attributes : DataFrame (n rows)
-        A column per attribute of ``ATTRIBUTES``; where it has several values, the largest group is told
-        from all others.
-    """
-    order = np.random.default_rng(seed).permutation(len(x))[:PROXY_ROWS]
-    sample = attributes.iloc[order]
-    return {
-        name: _proxy(x[order], sample[name], names, seed)
-        for name in ATTRIBUTES
-        if name in sample and sample[name].nunique() > 1
-    }
-
-
-def _proxy(
-    x: NDArray[np.float32], values: pd.Series, names: Sequence[str], seed: int
-) -> dict[str, Any] | None:
-    import lightgbm as lgb
-    from sklearn.metrics import roc_auc_score
-    from sklearn.model_selection import StratifiedKFold
-
-    known = values.notna().to_numpy()
-    y = (values[known] != values[known].mode().iloc[0]).to_numpy(dtype=np.int8)
-    if min(y.sum(), len(y) - y.sum()) < 2 * STRONGEST:
-        return None
-    options = {"objective": "binary", "max_depth": 3, "num_leaves": 8, "verbose": -1, "num_threads": 1}
-    options |= {"seed": seed % 2**31, "deterministic": True, "force_row_wise": True, "min_data_in_leaf": 20}
-    margin, gain = np.zeros(len(y)), np.zeros(x.shape[1])
-    for fit, test in StratifiedKFold(2, shuffle=True, random_state=seed % 2**31).split(x[known], y):
-        booster = lgb.train(options, lgb.Dataset(x[known][fit], label=y[fit]), num_boost_round=40)
-        margin[test] = booster.predict(x[known][test], raw_score=True)
-        gain += booster.feature_importance("gain")
-    strongest = [names[column] for column in np.argsort(-gain)[:STRONGEST] if gain[column] > 0]
-    return {"roc_auc": float(roc_auc_score(y, margin)), "strongest": strongest}
-
-
 def audited(
-    lake: Lake, source: Snapshots, tested: Backtest, told: pd.DataFrame, settings: Settings
+    protected: pd.DataFrame, source: Snapshots, days: Sequence[date], told: pd.DataFrame, settings: Settings
 ) -> dict[str, Any]:
-    """The audit of a backtest, with the proxies on its latest test day; moves the lake's known day."""
+    """The audit of a backtest over ``days``, with the proxies on the latest of them."""
     seed = settings.training.seed
-    days = sorted(set(pd.to_datetime(tested.predictions["snapshot"]).dt.date))
-    protected = protected_on(lake, days)
     known = told[told["label"].notna()]
     document = audit(known, protected, settings.fairness, seed=seed)
     if days and document["attributes"]:
-        everybody = source.everybody(days[-1])
-        there = protected[protected["snapshot"] == pd.Timestamp(days[-1])].drop(columns="snapshot")
-        pupils = everybody.pupils[["student_id", "county_id"]].rename(columns={"county_id": "county"})
-        names = [feature.name for feature in FEATURES]
-        found = proxies(everybody.x, pupils.merge(there, on="student_id", how="left"), names, seed=seed)
+        found = _proxies_on(days[-1], source, protected, seed)
         for name, attribute in document["attributes"].items():
-            attribute["proxy"] = found.get(name)
+            attribute["proxy"] = found[name]
     return document
+
+
+def _proxies_on(day: date, source: Snapshots, protected: pd.DataFrame, seed: int) -> dict[str, Any]:
+    everybody = source.everybody(day)
+    there = protected[protected["snapshot"] == pd.Timestamp(day)].drop(columns="snapshot")
+    pupils = everybody.pupils[["student_id", "county_id"]].rename(columns={"county_id": "county"})
+    names = [feature.name for feature in FEATURES]
+    return proxies(everybody.x, pupils.merge(there, on="student_id", how="left"), names, seed=seed)

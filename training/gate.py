@@ -7,20 +7,21 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from risk_model.model import exactness
-from risk_model.settings import TrainingSettings
+from risk_model.model.golden import LARGEST_GAP as LARGEST_GOLDEN_GAP
+from risk_model.settings import FairnessSettings, Settings, TrainingSettings
 from training.candidate import Candidate, Soundness
 from training.challenge import Comparison
+from training.first_labels import FirstLabels
 from training.leaks import Leak, Leaks
+from training.protected import ATTRIBUTES
 
 OWN_RULE = "school_rule"
-RATIO = (0.8, 1.25)
-"""Expected over observed leavers. The interval over schools must reach into it: with few leavers it is
-wide and says little, with many it is narrow and the bounds bind."""
-MINIMUM_TEST_POSITIVES = 30
-"""Leavers in the backtest below which its figures carry no decision."""
 LARGEST_GAP = 1e-6
-"""Contributions must add up to the risk this closely."""
-
+"""Contributions must add up to the risk this closely: a promise of every page, not a matter of judgement."""
+SOUND = frozenset({"bundle", "additivity", "golden_rows", "exactness"})
+"""Checks of the bundle itself; without them it may not even score unseen."""
+CALIBRATION = ("expected_over_observed", "expected_over_observed_top5", "calibration_slope")
+"""Measures of the backtest whose interval over schools must reach into the limits of the settings."""
 
 Gain = tuple[float, float, float]
 """Recall at capacity above a baseline: as counted, lower and upper end of the paired 95 % interval."""
@@ -51,19 +52,39 @@ class Gate:
     def failed(self) -> tuple[Check, ...]:
         return tuple(check for check in self.checks if not check.passed)
 
+    @property
+    def sound(self) -> bool:
+        """Whether the bundle can be read back, explains its risks and answers its golden rows."""
+        return not {check.name for check in self.failed} & SOUND
+
     def with_leaks(self, leaks: Leaks) -> Gate:
         """The same with a check per kind of leak that was looked for."""
         return Gate((*self.checks, *(_no_leaks(kind, leaks.of(kind)) for kind in leaks.checked)))
 
-    def with_challenge(self, found: Comparison, settings: TrainingSettings) -> Gate:
+    def with_challenge(self, found: Comparison, settings: Settings) -> Gate:
         """The same with what is asked of a model that would take a champion's place."""
         if found.champion is None:
             return self
-        return Gate((*self.checks, _not_worse_than_champion(found, settings), _churn(found, settings)))
+        training = settings.training
+        checks = (_not_worse_than_champion(found, training), _churn(found, training))
+        fair = (_not_less_fair(name, found, settings.fairness) for name in ATTRIBUTES)
+        return Gate((*self.checks, *checks, *fair))
+
+    def with_first_labels(self, found: FirstLabels | None, settings: TrainingSettings) -> Gate:
+        """The same with what this county's own labels say of a champion made by another one."""
+        return Gate((*self.checks, *_first_labels(found, settings)))
 
     def document(self) -> dict[str, Any]:
         """As ``train --json`` prints it."""
         return {"passed": self.passed, "checks": [asdict(check) for check in self.checks]}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A figure of the backtest with its 95 % interval over schools; None where it could not be told."""
+
+    value: float | None
+    interval: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -74,10 +95,10 @@ class Evidence:
     """Test snapshots judged."""
     positives: int
     roc_auc: float | None
-    expected_over_observed: float | None
-    expected_over_observed_interval: tuple[float, float] | None
     gains: Mapping[str, Gain | None]
     """By baseline; None where nobody left."""
+    calibration: Mapping[str, Measured]
+    """By the names of ``CALIBRATION``."""
 
 
 def gate_for_trees(
@@ -92,11 +113,13 @@ def gate_for_trees(
         (
             _at_least("history", history_days, settings.minimum_history_days, "days of history"),
             _at_least("backtest", evidence.tests, 1, "test snapshots judged by matured labels"),
-            _at_least("positives", evidence.positives, MINIMUM_TEST_POSITIVES, "leavers in the backtest"),
+            _at_least(
+                "positives", evidence.positives, settings.minimum_test_positives, "leavers in the backtest"
+            ),
             *(_against(name, gain) for name, gain in evidence.gains.items()),
             _no_leak(evidence.roc_auc, settings.max_roc_auc),
-            _ratio(evidence),
-            _slope(candidate.calibrator.slope),
+            *(_calibrated(name, evidence.calibration[name], settings) for name in CALIBRATION),
+            _rising(candidate.calibrator.slope),
             *_sound(soundness),
         )
     )
@@ -108,14 +131,27 @@ def gate_for_rule(
     history_days: int,
     champion_kind: str | None,
     settings: TrainingSettings,
+    first_labels: FirstLabels | None = None,
 ) -> Gate:
-    """The school's rule may serve until there are trees; it never replaces them."""
-    replaces = champion_kind == "lightgbm"
+    """The school's rule may serve until there are trees; it never replaces them.
+
+    One exception: trees of another county which this county's own first labels have shown to be worse.
+    """
+    poor = first_labels is not None and first_labels.poor
+    stays = champion_kind == "lightgbm" and not poor
     says = f"{candidate.why} It may serve as long as no fitted model does." + (
-        " One does: it stays." if replaces else ""
+        " One does: it stays." if stays else ""
     )
-    history = Check("history", history_days, settings.minimum_history_days, not replaces, says)
-    return Gate((history, *_sound(soundness)))
+    history = Check("history", history_days, settings.minimum_history_days, not stays, says)
+    return Gate((history, *_first_labels(first_labels, settings), *_sound(soundness)))
+
+
+def _first_labels(found: FirstLabels | None, settings: TrainingSettings) -> Sequence[Check]:
+    """What is told of an imported champion; it keeps nobody out, for the candidate is not it."""
+    if found is None:
+        return ()
+    limit = settings.minimum_test_positives
+    return (Check("imported_champion", found.positives, limit, True, found.says),)
 
 
 def _at_least(name: str, value: int, limit: int, what: str) -> Check:
@@ -174,25 +210,47 @@ def _churn(found: Comparison, settings: TrainingSettings) -> Check:
     return Check("churn", found.churn, limit, found.churn <= limit, says)
 
 
-def _ratio(evidence: Evidence) -> Check:
-    name, ratio = "expected_over_observed", evidence.expected_over_observed
-    if evidence.expected_over_observed_interval is None:
-        return Check(name, ratio, list(RATIO), False, "too few leavers for an interval")
-    low, high = evidence.expected_over_observed_interval
+def _not_less_fair(name: str, found: Comparison, settings: FairnessSettings) -> Check:
+    """No group may be found less often, beside the largest one, than it is by the champion."""
+    limit, check = settings.least_recall_ratio_change, f"fairness:{name}"
+    why = found.not_done or found.fairness.why_not(name)
+    if why:
+        return Check(check, None, limit, True, f"not asked: {why}")
+    worst = found.fairness.of(name)[0]
+    mean, low, high = worst.change or (0.0, 0.0, 0.0)
+    untold = [one.said for one in found.fairness.of(name) if one.said]
+    says = (
+        f"{worst.students:,} rows of pupils with {name} = {worst.group}, {worst.positives} of them left: "
+        f"found {worst.challenger or 0:.2f} times as often as those of {name} = {worst.reference}, by the "
+        f"champion {worst.champion or 0:.2f} times ({mean:+.2f}, 95 % interval {low:+.2f} to {high:+.2f}; "
+        f"its lower end must reach {limit:+.2f})"
+    )
+    return Check(check, low, limit, low >= limit, "; ".join([says, *untold]))
+
+
+def _calibrated(name: str, found: Measured, settings: TrainingSettings) -> Check:
+    slope = name == "calibration_slope"
+    bounds = settings.calibration_slope if slope else settings.expected_over_observed
+    if found.interval is None:
+        return Check(name, found.value, list(bounds), False, "too few leavers for an interval")
+    low, high = found.interval
     says = f"its 95 % interval over schools is {low:.2f} to {high:.2f} and must reach into the limits"
-    return Check(name, ratio, list(RATIO), low <= RATIO[1] and high >= RATIO[0], says)
+    return Check(name, found.value, list(bounds), low <= bounds[1] and high >= bounds[0], says)
 
 
-def _slope(slope: float) -> Check:
-    return Check("calibration_slope", slope, 0.0, slope > 0, "risk rises where the margin rises")
+def _rising(slope: float) -> Check:
+    return Check("rising_risk", slope, 0.0, slope > 0, "risk rises where the margin rises")
 
 
 def _sound(soundness: Soundness) -> Sequence[Check]:
     gap = soundness.largest_gap
     adds_up = gap is not None and gap <= LARGEST_GAP
+    golden = soundness.golden_gap
+    answers = golden is not None and golden <= LARGEST_GOLDEN_GAP
     return (
         Check("bundle", soundness.verified, True, soundness.verified, soundness.says),
         Check("additivity", gap, LARGEST_GAP, adds_up, "contributions add up to the risk"),
+        Check("golden_rows", golden, LARGEST_GOLDEN_GAP, answers, "read back, it answers its golden rows"),
         _exact(soundness.tables_gap),
     )
 

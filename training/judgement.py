@@ -19,12 +19,12 @@ from risk_model.evaluation.paired import paired_difference
 from risk_model.evaluation.pooled import pooled
 from risk_model.evaluation.regret import regret
 from risk_model.evaluation.ties import tie_ranges
-from risk_model.ranking import capacity, rank
 from risk_model.settings import Settings
 from training.backtest import BASELINES, MODEL, SCORERS
 from training.care import care_counts, care_not_judged
-from training.gate import Evidence, Gain
-from training.groups import by_group
+from training.gate import CALIBRATION, Evidence, Gain, Measured
+from training.groups import by_component, by_group
+from training.listing import lists_as_long
 from training.snapshots import COMPONENTS
 
 LISTS = ("1%", "2%", "5%", "10%", "capacity")
@@ -87,11 +87,16 @@ def judge(predictions: pd.DataFrame, labels: pd.DataFrame, settings: Settings) -
         backtest=snapshots,
         pooled=over_all,
         evidence=evidence,
-        calibration=calibration_table(known, MODEL) if len(known) else [],
+        calibration=_calibration(known, settings) if len(known) else [],
         regret=_regret(snapshots),
         care=care,
         not_done=[*_not_done(snapshots, settings), *_groups_not_judged(care, over_all["groups"])],
     )
+
+
+def _calibration(known: pd.DataFrame, settings: Settings) -> list[dict[str, Any]]:
+    training = settings.training
+    return calibration_table(known, MODEL, samples=training.bootstrap_samples, seed=training.seed)
 
 
 def _regret(snapshots: list[dict[str, Any]]) -> dict[str, Any]:
@@ -136,23 +141,16 @@ def _joined(predictions: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
 
 def _listed(told: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """Who would have been on the list of each scorer; a column ``listed_<scorer>`` each."""
-    parts = [_listed_on_a_day(rows, settings) for _, rows in told.groupby("snapshot", sort=True)]
+    parts = [
+        lists_as_long(rows, MODEL, BASELINES, settings.list)
+        for _, rows in told.groupby("snapshot", sort=True)
+    ]
     return pd.concat(parts) if parts else told.assign(**{f"listed_{name}": False for name in SCORERS})
 
 
-def _listed_on_a_day(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    listed = capacity(rows.assign(risk=rows[MODEL]), settings.list)
-    places = rows["school_id"].map(pd.Series(listed, index=rows.index).groupby(rows["school_id"]).sum())
-    columns = {f"listed_{MODEL}": listed}
-    for name in BASELINES:
-        position = rank(rows.assign(risk=rows[name]), settings.list)["rank_in_school"]
-        columns[f"listed_{name}"] = (position <= places).to_numpy(dtype=bool)
-    return rows.assign(**columns)
-
-
-def _judged(known: pd.DataFrame, scorer: str, outcome: str = "label") -> Judged:
+def _judged(known: pd.DataFrame, scorer: str) -> Judged:
     return Judged(
-        y=known[outcome].to_numpy(dtype=np.float64),
+        y=known["label"].to_numpy(dtype=np.float64),
         risk=known[scorer].to_numpy(dtype=np.float64),
         school=known["school_id"],
         snapshot=known["snapshot"],
@@ -162,7 +160,8 @@ def _judged(known: pd.DataFrame, scorer: str, outcome: str = "label") -> Judged:
 
 def _one(day: Any, known: pd.DataFrame) -> dict[str, Any]:
     measured = {
-        name: metrics(known["label"], known[name].astype(float), known[f"listed_{name}"]) for name in SCORERS
+        name: metrics(known["label"], known[name].astype(float), known[f"listed_{name}"], known["school_id"])
+        for name in SCORERS
     }
     baselines = {name: measured[name] for name in BASELINES}
     ranges = tie_ranges(_judged(known, MODEL))
@@ -183,8 +182,8 @@ def _over_all(known: pd.DataFrame, settings: Settings) -> dict[str, Any]:
             | {"model_gains": paired_difference(model, judged, **draws)}
             for name, judged in baselines.items()
         },
-        "groups": by_group(known, settings.fairness),
-        "components": _components(known, settings),
+        "groups": by_group(known, settings),
+        "components": by_component(known, settings),
     }
 
 
@@ -198,16 +197,7 @@ def _beside(model: dict[str, Any], measured: dict[str, Any], judged: Judged) -> 
     return {**measured, **tie_ranges(judged), "lift_at": lift}
 
 
-def _components(known: pd.DataFrame, settings: Settings) -> dict[str, Any]:
-    """The model judged by each component of the label alone: everybody without it counts as stayed."""
-    return {
-        name: metrics(known[name].astype(float), known[MODEL].astype(float), known[f"listed_{MODEL}"])
-        for name in settings.labels.components
-    }
-
-
 def _evidence(tests: int, over_all: dict[str, Any]) -> Evidence:
-    interval = over_all.get("intervals", {}).get("expected_over_observed")
     gains = {
         name: _gain(measured["model_gains"]["capacity"])
         for name, measured in over_all["baselines"].items()
@@ -217,10 +207,14 @@ def _evidence(tests: int, over_all: dict[str, Any]) -> Evidence:
         tests=tests,
         positives=over_all.get("positives", 0),
         roc_auc=over_all.get("roc_auc"),
-        expected_over_observed=over_all.get("expected_over_observed"),
-        expected_over_observed_interval=None if interval is None else (interval[0], interval[1]),
         gains=gains,
+        calibration={name: _measured(over_all, name) for name in CALIBRATION},
     )
+
+
+def _measured(over_all: dict[str, Any], name: str) -> Measured:
+    bounds = over_all.get("intervals", {}).get(name)
+    return Measured(over_all.get(name), None if bounds is None else (bounds[0], bounds[1]))
 
 
 def _gain(measured: dict[str, float | None]) -> Gain | None:

@@ -6,7 +6,7 @@ the model is fitted on are searched before anybody believes its figures.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,14 +17,12 @@ from numpy.typing import NDArray
 from risk_model.settings import TrainingSettings
 from training.fit import Rows
 
-KINDS = ("single_feature", "missingness", "already_gone", "overlap", "twins", "shuffled_label")
+KINDS = (
+    "single_feature", "missingness", "known_after", "already_gone", "overlap", "twins", "shuffled_label",
+)  # fmt: skip
 SHUFFLES = 8
-SHUFFLED_LIMIT = 0.06
-"""The mean AUC of so many fits on shuffled labels has a spread of about 0.015 in a small county."""
 SPREADS = 4.0
-"""…and the mean must lie so many of its own standard errors away from chance."""
-TWIN_SHARE = 0.02
-"""Two pupils of one snapshot may by chance have equal values; more than this share of leavers may not."""
+"""The mean must also lie so many of its own standard errors away from chance."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,12 @@ class Leaks:
 
 
 def find_leaks(
-    fit: Rows, calibration: Rows, names: Sequence[str], labels: pd.DataFrame, settings: TrainingSettings
+    fit: Rows,
+    calibration: Rows,
+    names: Sequence[str],
+    labels: pd.DataFrame,
+    settings: TrainingSettings,
+    uncut: Mapping[str, Sequence[str]],
 ) -> Leaks:
     """Search the rows a model is fitted and calibrated on.
 
@@ -74,14 +77,17 @@ def find_leaks(
         The k columns.
     labels : DataFrame
         ``snapshot, student_id, label, happened_on`` of the same snapshots; of the leavers at least.
+    uncut : mapping
+        What each feature reads past the cut, of :func:`training.sources.read_past_the_cut`.
     """
     searches: dict[str, Callable[[], list[Leak]]] = {
         "single_feature": lambda: _single_features(fit, names, settings.max_feature_auc),
         "missingness": lambda: _missingness(fit, names, settings.max_missing_auc),
+        "known_after": lambda: _known_after(uncut),
         "already_gone": lambda: _already_gone(labels),
         "overlap": lambda: _overlap(fit, calibration),
-        "twins": lambda: _twins(fit),
-        "shuffled_label": lambda: _shuffled(fit, calibration, settings.seed),
+        "twins": lambda: _twins(fit, settings.max_twin_share),
+        "shuffled_label": lambda: _shuffled(fit, calibration, settings),
     }
     if fit.positives == 0 or fit.positives == len(fit.y):
         why = "The rows hold no leavers, or nobody else: nothing can be told apart."
@@ -134,6 +140,21 @@ def _auc(values: NDArray[np.float32], rows: Rows) -> float:
     return max(auc, 1 - auc)
 
 
+def _known_after(uncut: Mapping[str, Sequence[str]]) -> list[Leak]:
+    """Features that may know what was recorded after their snapshot, strong or not."""
+    return [
+        Leak(
+            "known_after",
+            name,
+            float(len(read)),
+            0.0,
+            f"{name} reads {', '.join(read)}, which no snapshot cuts: it may know what the office learnt "
+            "only after the event. Read known.* instead",
+        )
+        for name, read in uncut.items()
+    ]
+
+
 def _already_gone(labels: pd.DataFrame) -> list[Leak]:
     """Leavers whose leaving had happened on the snapshot: the model would be praised for the past."""
     left = labels[labels["label"] == 1]
@@ -154,8 +175,11 @@ def _overlap(fit: Rows, calibration: Rows) -> list[Leak]:
     return [Leak("overlap", "student_id", share, 0.0, says)]
 
 
-def _twins(rows: Rows) -> list[Leak]:
-    """Leavers whose whole row of values occurs again on the same day under another identifier."""
+def _twins(rows: Rows, limit: float) -> list[Leak]:
+    """Leavers whose whole row of values occurs again on the same day under another identifier.
+
+    Two pupils of one snapshot may by chance have equal values; more than ``limit`` of the leavers may not.
+    """
     # +0.0 makes one of the two zeros, and every null gets the same bytes.
     values = np.where(np.isnan(rows.x), np.float32(np.nan), rows.x + np.float32(0.0))
     frame = pd.DataFrame(
@@ -167,23 +191,23 @@ def _twins(rows: Rows) -> list[Leak]:
         f"{int(twice.sum())} of {rows.positives} leavers share every value with another pupil of the day; "
         "the same pupils may stand in the registers twice"
     )
-    return [Leak("twins", "student_id", share, TWIN_SHARE, says)] if share > TWIN_SHARE else []
+    return [Leak("twins", "student_id", share, limit, says)] if share > limit else []
 
 
-def _shuffled(fit: Rows, calibration: Rows, seed: int) -> list[Leak]:
+def _shuffled(fit: Rows, calibration: Rows, settings: TrainingSettings) -> list[Leak]:
     """Fitted on shuffled labels, a model must know nothing: what it still knows came another way."""
     from sklearn.metrics import roc_auc_score
 
     if calibration.positives in (0, len(calibration.y)):
         return []
-    dice = np.random.default_rng(seed)
+    dice = np.random.default_rng(settings.seed)
     found = [
         roc_auc_score(calibration.y, _blind(fit, calibration, dice), sample_weight=calibration.weight)
         for _ in range(SHUFFLES)
     ]
     mean = float(np.mean(found))
     # One column that leads everything throws each fit far to one side or the other.
-    limit = max(SHUFFLED_LIMIT, SPREADS * float(np.std(found, ddof=1)) / SHUFFLES**0.5)
+    limit = max(settings.max_shuffled_gap, SPREADS * float(np.std(found, ddof=1)) / SHUFFLES**0.5)
     says = f"Fitted on shuffled labels the model still has a mean AUC of {mean:.3f} over {SHUFFLES} fits"
     if abs(mean - 0.5) <= limit:
         return []

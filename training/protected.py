@@ -23,6 +23,17 @@ NEEDS = {
 """The register each attribute is read from."""
 
 
+def unlike(name: str, groups: Sequence[str]) -> str | None:
+    """Why nothing can be compared where an attribute has only these groups; None if it can.
+
+    >>> unlike("sex", ["F"])
+    'All pupils of whom it is known are the same: F.'
+    """
+    if not groups:
+        return f"No row of the register {NEEDS[name]} tells it."
+    return f"All pupils of whom it is known are the same: {groups[0]}." if len(groups) == 1 else None
+
+
 def protected_on(lake: Lake, days: Sequence[date]) -> pd.DataFrame:
     """The attributes as known on each day: ``snapshot``, ``student_id`` and all but ``county`` as text.
 

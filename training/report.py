@@ -76,10 +76,12 @@ def _end(document: dict[str, Any]) -> str:
     if document["promoted"]:
         return f"Version {version} ({document['kind']}) is champion now; `dropout-risk score` uses it."
     if document["gate"]["passed"]:
-        return f"Version {version} ({document['kind']}) is registered and was not promoted, as asked."
+        unseen = " It scores beside the champion, unseen." if document["challenging"] else ""
+        return f"Version {version} ({document['kind']}) is registered and was not promoted, as asked.{unseen}"
     failed = ", ".join(check["name"] for check in document["gate"]["checks"] if not check["passed"])
+    unseen = " It scores beside it, unseen, as challenger." if document["challenging"] else ""
     return (
         f"Version {version} ({document['kind']}) is registered and was not promoted: {failed}. "
-        "The champion stays as it was. Train again with more history, "
+        f"The champion stays as it was.{unseen} Train again with more history, "
         "or take the responsibility with --promote force."
     )

@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 
 from risk_model.errors import BundleError, MissingError, UsageError
-from risk_model.features.declared import FEATURES
+from risk_model.features.declared import FEATURES, RELATIONS
 from risk_model.home import Home
 from risk_model.lake.reading import Lake, open_lake
 from risk_model.model.manifest import Provenance
@@ -32,15 +32,18 @@ from training.candidate import Candidate, Soundness, check_bundle, make_candidat
 from training.card.making import cards
 from training.card.reasons import top_reasons
 from training.card.steadiness import stability
-from training.challenge import Comparison, challenge
+from training.challenge import Comparison, Opponent, challenge
 from training.fairness import audited
+from training.first_labels import FirstLabels, judge_first_labels
 from training.fit import parameters
 from training.gate import Gate, gate_for_rule, gate_for_trees
 from training.judgement import Judgement, judge
 from training.leaks import Leaks, find_leaks
 from training.plots import backtest_figures, shap_summary
+from training.protected import protected_on
 from training.search.searching import NOT_ASKED, Budget, Given, Searched, search
 from training.snapshots import Snapshots
+from training.sources import read_past_the_cut
 from training.splits import Plan, plan, snapshot_days
 from training.watch import Watch
 
@@ -73,6 +76,8 @@ class Past:
     labels: dict[str, Any]
     """Rows of all snapshots by what became of them, as known today."""
     comparison: Comparison
+    first_labels: FirstLabels | None
+    """What this county's labels say of a champion made by another county; None for one of its own."""
     leaks: Leaks
     fairness: dict[str, Any]
     provenance: Provenance
@@ -105,11 +110,13 @@ def run(home: Home, settings: Settings, request: Request, watch: Watch) -> dict[
             record["artifacts"] |= cards(document, bundle)
             version = registry.record_run(bundle, **record)
     promoted = _promote(registry, version, gate, request.promote)
+    challenging = not promoted and _challenge(registry, version, gate)
     if request.keep_predictions is not None:
         _keep(past.judgement.predictions, request.keep_predictions)
     return {
         "version": version,
         "promoted": promoted,
+        "challenging": challenging,
         **document,
         "stages": dict(watch.stages),
         "seconds": watch.seconds,
@@ -169,9 +176,13 @@ def look_back(
         judgement = judge(tested.predictions, snapshots.labels(days), settings)
         labels["learnt_late"] = snapshots.learnt_late(as_of)
     with watch.stage("audit", "Looking for leaks and unfairness"):
-        comparison = _challenged(registry, judgement, snapshots, settings)
+        days = [split.known_on for split in planned.tests if split.known_on not in tested.skipped]
+        protected = protected_on(lake, days)
+        opponent, damage = _opponent(registry)
+        comparison = damage or _challenged(opponent, judgement, snapshots, settings, protected)
+        first_labels = _first_labels(opponent, snapshots, planned.snapshots, settings)
         leaks = _leaks(candidate, snapshots, training)
-        fairness = audited(lake, snapshots, tested, judgement.predictions, settings)
+        fairness = audited(protected, snapshots, days, judgement.predictions, settings)
     made = _provenance(lake, settings, as_of, candidate, labels, searched)
     return Past(
         as_of=as_of,
@@ -183,6 +194,7 @@ def look_back(
         judgement=judgement,
         labels=labels,
         comparison=comparison,
+        first_labels=first_labels,
         leaks=leaks,
         fairness=fairness,
         provenance=made,
@@ -209,18 +221,36 @@ def _searched(
         return search(given, budget, home and home.searches, depends_on, advance)
 
 
-def _challenged(
-    registry: Registry | None, judgement: Judgement, snapshots: Snapshots, settings: Settings
-) -> Comparison:
+def _opponent(registry: Registry | None) -> tuple[Opponent | None, Comparison | None]:
+    """The champion, or why it cannot be asked: a damaged one must not keep its successor out."""
     champion = registry.champion() if registry else None
     if registry is None or champion is None:
-        return Comparison(None)
-    imported = registry.origin(champion.version) is not None
+        return None, Comparison(None)
     try:
         bundle = champion.load()
-    except BundleError as error:  # a damaged champion must not keep its successor out
-        return Comparison(champion.version, not_done=str(error))
-    return challenge(judgement.predictions, snapshots, champion.version, bundle, settings, imported=imported)
+    except BundleError as error:
+        return None, Comparison(champion.version, not_done=str(error))
+    return Opponent(champion.version, bundle, registry.origin(champion.version) is not None), None
+
+
+def _challenged(
+    opponent: Opponent | None,
+    judgement: Judgement,
+    snapshots: Snapshots,
+    settings: Settings,
+    protected: pd.DataFrame,
+) -> Comparison:
+    if opponent is None:
+        return Comparison(None)
+    return challenge(judgement.predictions, snapshots, opponent, settings, protected)
+
+
+def _first_labels(
+    opponent: Opponent | None, snapshots: Snapshots, days: tuple[date, ...], settings: Settings
+) -> FirstLabels | None:
+    if opponent is None or not opponent.imported or opponent.unknown_features():
+        return None
+    return judge_first_labels(snapshots, days, opponent, settings)
 
 
 def _leaks(candidate: Candidate, snapshots: Snapshots, training: TrainingSettings) -> Leaks:
@@ -229,7 +259,8 @@ def _leaks(candidate: Candidate, snapshots: Snapshots, training: TrainingSetting
     fitted = candidate.trees
     labels = snapshots.leavers(fitted.split.days)
     names = [feature.name for feature in FEATURES]
-    return find_leaks(fitted.fit, fitted.calibration, names, labels, training)
+    uncut = read_past_the_cut(FEATURES, RELATIONS)
+    return find_leaks(fitted.fit, fitted.calibration, names, labels, training, uncut)
 
 
 def _plan(first_day: date, as_of: date, settings: Settings, request: Request) -> Plan:
@@ -291,9 +322,12 @@ def _gate(past: Past, soundness: Soundness, champion: Champion | None, settings:
     if past.candidate.trees:
         evidence = past.judgement.evidence
         gate = gate_for_trees(past.candidate, evidence, soundness, past.history_days, settings.training)
-        return gate.with_leaks(past.leaks).with_challenge(past.comparison, settings.training)
+        gate = gate.with_leaks(past.leaks).with_challenge(past.comparison, settings)
+        return gate.with_first_labels(past.first_labels, settings.training)
     kind = None if champion is None else champion.load().manifest.kind
-    return gate_for_rule(past.candidate, soundness, past.history_days, kind, settings.training)
+    return gate_for_rule(
+        past.candidate, soundness, past.history_days, kind, settings.training, past.first_labels
+    )
 
 
 def _record(past: Past, gate: Gate, document: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
@@ -340,9 +374,26 @@ def _promote(registry: Registry, version: str, gate: Gate, promote: str) -> bool
     why = "the gate passed"
     if not gate.passed:
         why = "forced although the gate failed: " + ", ".join(check.name for check in gate.failed)
-    report = sha256(json.dumps(gate.document(), sort_keys=True, default=float).encode()).hexdigest()
-    registry.promote(version, who=getuser(), why=why, report_digest=report)
+    registry.promote(version, who=getuser(), why=why, report_digest=_digest(gate))
     return True
+
+
+def _challenge(registry: Registry, version: str, gate: Gate) -> bool:
+    """A sound version that was not promoted scores beside the champion, unseen, until a newer one does.
+
+    Not one that is the champion over again, and not without a champion to stand beside.
+    """
+    champion = registry.champion()
+    if champion is None or not gate.sound or registry.bundle(version).digest == champion.digest:
+        return False
+    failed = ", ".join(check.name for check in gate.failed)
+    why = f"trained and not promoted{': ' + failed if failed else ''}"
+    registry.challenge(version, who=getuser(), why=why, report_digest=_digest(gate))
+    return True
+
+
+def _digest(gate: Gate) -> str:
+    return sha256(json.dumps(gate.document(), sort_keys=True, default=float).encode()).hexdigest()
 
 
 def _keep(predictions: pd.DataFrame, path: Path) -> None:
@@ -368,6 +419,7 @@ def _document(past: Past, gate: Gate, settings: Settings) -> dict[str, Any]:
         "lake_snapshot": past.provenance.lake_snapshot,
         "fit": [day.isoformat() for day in past.candidate.snapshots],
         "calibration": [day.isoformat() for day in past.candidate.calibration_snapshots],
+        "label_settings": settings.labels.model_dump(),
         "gate": gate.document(),
         **judgement,
         "calibration_by_place": past.judgement.calibration,
@@ -377,6 +429,7 @@ def _document(past: Past, gate: Gate, settings: Settings) -> dict[str, Any]:
         "search": past.searched.document,
         "not_done": [*past.judgement.not_done, *past.searched.not_done],
         "comparison": past.comparison.document(),
+        "first_labels": past.first_labels.document() if past.first_labels else None,
         "leaks": past.leaks.document(),
         "fairness": past.fairness,
         "skipped": {day.isoformat(): why for day, why in past.tested.skipped.items()},
