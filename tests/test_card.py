@@ -11,6 +11,7 @@ import pytest
 from risk_model.model.manifest import Manifest
 from tests.bundles import PROVENANCE
 from training.card.content import content
+from training.card.plot import plot
 from training.card.rendering import render
 
 SECTIONS = (
@@ -23,7 +24,18 @@ RULE = {"recall_at": dict.fromkeys(AT, 0.151), "precision_at": dict.fromkeys(AT,
 GROUP = {
     "students": 1200, "positives": 25, "recall": 0.31, "recall_ratio": 0.75,
     "recall_ratio_interval": [0.6, 0.9], "precision": 0.1, "false_alarm_rate": 0.02, "said": None,
+    "expected_over_observed": 1.07, "expected_over_observed_interval": [0.71, 1.44],
 }  # fmt: skip
+FEW = "too few to tell (40 rows, 2 of them left)"
+GRADE = {
+    "students": 700, "positives": 12, "listed": 40, "recall_at_capacity": 0.55, "said": None,
+    "precision_at_capacity": 0.2, "expected_over_observed": 0.93,
+    "intervals": {
+        "recall_at_capacity": [0.42, 0.68], "precision_at_capacity": [0.13, 0.27],
+        "expected_over_observed": [0.66, 1.31],
+    },
+}  # fmt: skip
+NO_FIGURES = ("recall", "recall_ratio", "precision", "false_alarm_rate", "expected_over_observed")
 DOCUMENT = {
     "why": "",
     "gate": {"passed": False, "checks": [{"name": "churn", "passed": False, "says": "80 % would fall off"}]},
@@ -32,11 +44,42 @@ DOCUMENT = {
         "students": 5000, "positives": 60, "roc_auc": 0.88, "recall_at": AT,
         "precision_at": dict.fromkeys(AT, 0.213), "intervals": {"roc_auc": [0.85, 0.9]},
         "baselines": {"school_rule": RULE},
+        "groups": {"grade": {"7": GRADE, "12": {"students": 40, "positives": 2, "said": FEW}}},
+        "components": {"non_return": {**GRADE, "positives": 31}},
     },
-    "calibration_by_place": [{"band": "0%–1%", "students": 50, "expected": 0.31, "observed": 0.29}],
+    "calibration_by_place": [
+        {
+            "band": "0%–1%",
+            "students": 50,
+            "expected": 0.31,
+            "observed": 0.29,
+            "observed_interval": [0.18, 0.41],
+        },
+        {
+            "band": "25%–100%",
+            "students": 900,
+            "expected": 0.0004,
+            "observed": 0.0,
+            "observed_interval": None,
+        },
+    ],
+    "label_settings": {
+        "reporting_lag_days": 28, "between_spells_days": 100, "long_absence_school_days": 20,
+        "grades": list(range(1, 10)),
+    },
     "labels": {"positive": 60, "negative": 4940, "censored": 7, "already_out": 2, "unknown": 1},
     "fairness": {
-        "attributes": {"left_behind": {"groups": {"true": GROUP}}},
+        "attributes": {
+            "left_behind": {
+                "groups": {"true": GROUP, "false": GROUP},
+                "reference": "false",
+                "proxy": {"roc_auc": 0.83, "strongest": ["parents_away"], "said": None},
+            },
+            "ethnicity": {
+                "groups": {"true": {**GROUP, **dict.fromkeys(NO_FIGURES), "said": "too few of them"}},
+                "proxy": {"roc_auc": None, "strongest": [], "said": "too few to tell them apart"},
+            },
+        },
         "findings": ["1,200 rows of pupils with left_behind = true: found 0.75 times as often."],
         "not_done": [{"what": "disability", "why": "No row tells it."}],
     },
@@ -98,6 +141,45 @@ def test_a_search_for_better_numbers_is_told_with_its_outcome(shape):
     assert "settings of the trees" not in render(content({**DOCUMENT, "search": None}, MANIFEST, "7"), shape)
 
 
+EVERYTHING = {
+    "purpose and limits": ("ranks the pupils of every class", "It cannot see what no register holds"),
+    "label": ("the register says the pupil dropped out", "not seen in the first three weeks of a term"),
+    "windows": ("the 90 days after it are looked at", "only 28 days after their end"),
+    "lake snapshot and what was assumed": ("lake snapshot 7", "No rows of: travel"),
+    "cohort and exclusions": ("grades 1 to 9", "pupils taught at home", "7 censored", "2 already out"),
+    "metrics with intervals": ("0.850 to 0.900", "Share of leavers on the list"),
+    "groups": ("grade: 7", "55 % (42 % to 68 %)", "0.93 (0.66 to 1.31)", "1.07 (0.71 to 1.44)"),
+    "ways of leaving": ("leaving as: no return after a holiday",),
+    "the measure of the others": ("the largest group",),
+    "what is never a predictor": ("Sex, ethnicity and disability are never predictors",),
+    "too few": (FEW, "too few of them"),
+    "proxies": ("0.83, most by parents_away", "too few to tell them apart"),
+    "calibration": ("0%–1%", "18 % to 41 %"),
+    "top reasons with direction": ("Missed … of the last 30 days", "more of it, more risk"),
+    "monotone constraints": ("never lowers the risk: absence_30", "never raises the risk: none"),
+    "known failure modes": ("first weeks of turning away", "partly luck"),
+    "how to contest": ("may object to a fact or to a name",),
+}
+
+
+@pytest.mark.parametrize("shape", ["html", "md"])
+@pytest.mark.parametrize("what", EVERYTHING)
+def test_a_card_tells(shape, what):
+    card = render(content(DOCUMENT, MANIFEST, "7"), shape)
+    for told in EVERYTHING[what]:
+        assert told in card
+
+
+def test_the_calibration_is_drawn_with_its_intervals():
+    card = render(content(DOCUMENT, MANIFEST, "7"), "html")
+    assert card.count("<circle") == 2
+    assert card.count('stroke="#5b6f8f"') == 1, "a band without an interval has none"
+    at = plot(DOCUMENT["calibration_by_place"])["points"]
+    assert at[0]["ends"][0] > at[0]["y"] > at[0]["ends"][1], "upwards is more"
+    assert at[1]["y"] == 300, "nobody left: at the lower edge"
+    assert "<svg" not in render(content(UNJUDGED, MANIFEST, "7"), "html")
+
+
 def test_a_guessed_clock_is_told():
     guessed = replace(MANIFEST, recorded_on_assumed=True)
     assert "that day is a guess" in render(content(DOCUMENT, guessed, "7"), "md")
@@ -119,6 +201,11 @@ def test_hostile_text_stays_text():
     assert "\\|" in markdown
 
 
+FIGURES_END = (
+    "Math.max(...[...document.querySelectorAll('table.fit')].map(t => t.getBoundingClientRect().right))"
+)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("width", "height"), [(360, 740), (1280, 900)])
 def test_the_page_fits_a_phone_and_a_desk_in_a_real_browser(width, height, tmp_path: Path):
@@ -135,6 +222,7 @@ def test_the_page_fits_a_phone_and_a_desk_in_a_real_browser(width, height, tmp_p
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.locator("h2").count() == len(SECTIONS)
         assert page.locator("text=lists held about").is_visible()
+        assert page.evaluate(FIGURES_END) <= width, "figures are read without scrolling sideways"
         assert asked == []
         browser.close()
 

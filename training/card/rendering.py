@@ -23,12 +23,18 @@ def render(content: dict[str, Any], shape: str) -> str:
         keep_trailing_newline=True,
     )
     # In Markdown the filter "cell" escapes what comes from outside.
-    environment.filters |= {"share": _share, "number": _number, "pair": _pair, "cell": _cell}
+    environment.filters |= {
+        "share": _share, "shares": _shares, "number": _number, "pair": _pair, "cell": _cell,
+    }  # fmt: skip
     return environment.get_template(SHAPES[shape]).render(card=content)
 
 
 def _share(value: float | None) -> str:
     return DASH if value is None else percent(value)
+
+
+def _shares(bounds: list[float] | None) -> str:
+    return DASH if not bounds else f"{percent(bounds[0])} to {percent(bounds[1])}"
 
 
 def _number(value: float | None, digits: int = 2) -> str:
