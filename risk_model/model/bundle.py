@@ -111,6 +111,8 @@ class Bundle:
         BundleError
             A feature is missing, or the parts do not add up within ``TOLERANCE``.
         """
+        import pandas as pd  # not above: a rollback verifies a bundle and needs no frame
+
         rows = self._matrix(pd.DataFrame([dict(before), dict(now)]))
         parts = self.calibrator.slope * self.scorer.between(rows[0], rows[1])
         first, second = self._calibrated(rows, 1)
@@ -145,7 +147,7 @@ class Bundle:
         return self.calibrator.slope * self.scorer.margin(matrix, threads) + self.calibrator.intercept
 
     def _matrix(self, rows: pd.DataFrame | Matrix) -> Matrix:
-        if not isinstance(rows, np.ndarray):  # a frame; pandas is not imported for a rollback's sake
+        if not isinstance(rows, np.ndarray):  # a frame
             missing = [name for name in self.features if name not in rows.columns]
             if missing:
                 raise BundleError(
