@@ -16,7 +16,7 @@ from risk_model.features.declared import FEATURE_NAMES, FEATURES
 from risk_model.model.loading import load
 from risk_model.registers.declared import REGISTERS
 from risk_model.settings import LabelSettings, Settings, TrainingSettings
-from risk_model.timeline import build_timeline
+from risk_model.timeline import build_diaries
 from tests.bundles import PROVENANCE
 from tests.known_registers import make_known
 from tests.labelled import CLASS, OTHERS, SNAPSHOT, labelled, ordinary_county
@@ -204,7 +204,7 @@ def test_they_become_open_cases_and_who_was_enrolled_elsewhere_is_scored_there()
     county.enrol("p1", at="B:7A", since=date(2025, 10, 21))
     county.marks(["p1"], [day for day in AUTUMN if day > date(2025, 10, 20)])
     con = county.known_on(tonight)
-    build_timeline(con, tonight, since=SNAPSHOT - timedelta(days=60))
+    build_diaries(con, tonight, since=SNAPSHOT - timedelta(days=60))
     build_cohort(con, tonight, LabelSettings())
     rows = rows_of(con, "SELECT student_id, school_id, status FROM cohort WHERE student_id IN ('p1', 'p2')")
     assert sorted(rows) == [("p1", "B", "scored"), ("p2", "A", "no_register")]

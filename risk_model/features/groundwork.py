@@ -9,6 +9,8 @@ They are temporary and made anew for every snapshot:
     the first day of each school's last 7, 14, … school days up to the snapshot date.
 ``mark_counts``
     what each scored pupil's diary holds, see :mod:`risk_model.features.mark_counts`.
+``exam_terms``
+    each pupil's exams by half-year, see :mod:`risk_model.features.exam_terms`.
 ``nearest_school(pupil, latitude, longitude)``
     see :mod:`risk_model.features.nearest`.
 """
@@ -19,20 +21,11 @@ from datetime import date
 
 import duckdb
 
+from risk_model.features.exam_terms import put_exam_terms
 from risk_model.features.mark_counts import SPANS, put_mark_counts
 from risk_model.features.nearest import put_nearest_schools
 from risk_model.settings import Settings
 from risk_model.timeline.diaries import Diaries
-
-
-def sql_list(names: tuple[str, ...]) -> str:
-    """The names as an SQL list.
-
-    >>> sql_list(("late", "present"))
-    "('late', 'present')"
-    """
-    return "(" + ", ".join(f"'{name}'" for name in names) + ")"
-
 
 SCORED = """
 CREATE OR REPLACE TEMP TABLE scored AS
@@ -69,3 +62,4 @@ def lay_groundwork(con: duckdb.DuckDBPyConnection, day: date, settings: Settings
         con.execute(statement)
     put_mark_counts(con, diaries)
     put_nearest_schools(con)
+    put_exam_terms(con)

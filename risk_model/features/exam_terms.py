@@ -1,0 +1,149 @@
+"""Each pupil's exams by half-year, set against the county's: the relation of the features of learning.
+
+``exam_terms(pupil, half, term_no, …)`` has a row per scored pupil and half-year with an exam sat or missed,
+with the columns :data:`COLUMNS`; ``term_no`` 1 is the latest. A z-score is the distance from the mean of the
+same county, grade, subject and half-year in standard deviations. z-scores are kept as whole millionths and
+scores as whole hundredths of a percent, so that no sum depends on the order of the rows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from risk_model.features.words import sql_list
+
+if TYPE_CHECKING:
+    import duckdb
+
+CORE_SUBJECTS = ("chinese", "math", "english")
+"""Core subjects of compulsory education; spellings below mean the same."""
+CORE_SPELLINGS = (*CORE_SUBJECTS, "mathematics", "maths", "语文", "数学", "英语", "外语")
+YEARS_BACK = 2
+FEWEST_SAT = 10
+"""A z-score needs so many results in its grade, subject, half-year and county."""
+COLUMNS = ("sat", "missed", "failed", "sat_core", "failed_core", "hundredths", "n", "n_core", "z", "z_core")
+"""Exams sat, missed and failed, those of the core subjects, sum of scores; z-scores, their number and sum."""
+GRADES = 16
+"""More than there are: a grade is a place in a table of norms."""
+
+
+def half_year(day: str) -> str:
+    """SQL: number of the school half-year of ``day``: August to January is even, February to July odd.
+
+    The day of the exam decides and not the delivered ``term``, which is optional and spelled freely.
+    """
+    return f"(2 * (year({day}) - (month({day}) < 8)::INTEGER) + (month({day}) BETWEEN 2 AND 7)::INTEGER)"
+
+
+def put_exam_terms(con: duckdb.DuckDBPyConnection) -> None:
+    """Make the temp table ``exam_terms`` from ``known.results``, ``spells`` and ``scored``."""
+    import pyarrow as pa
+
+    from risk_model.features.exam_kernels import terms_of_pupils
+
+    for statement in (_SUBJECTS, _EXAMS, _TAUGHT):
+        con.execute(statement)
+    exams = _arrays(con, "FROM exams")
+    taught = _arrays(con, "FROM taught ORDER BY pupil, from_day")
+    pupils = np.sort(_arrays(con, "SELECT pupil FROM scored")["pupil"])
+    cell, table = _placed(exams, taught)
+    total, spread, n = _norms(exams, cell, table)
+    places, halves, sums = terms_of_pupils(
+        *(exams[name] for name in ("pupil", "half", "what", "hundredths")), cell, n, total, spread, pupils
+    )
+    told = {
+        "pupil": pa.array(pupils[places]),
+        "half": pa.array(halves),
+        "term_no": pa.array(_term_no(places)),
+    }
+    told |= {name: pa.array(np.ascontiguousarray(sums[:, at])) for at, name in enumerate(COLUMNS)}
+    con.register("found_terms", pa.table(told))
+    con.execute("CREATE OR REPLACE TEMP TABLE exam_terms AS FROM found_terms")
+    con.unregister("found_terms")
+
+
+def _arrays(con: duckdb.DuckDBPyConnection, query: str) -> dict[str, NDArray[Any]]:
+    return {name: np.asarray(column) for name, column in con.execute(query).fetchnumpy().items()}
+
+
+def _placed(exams: dict[str, NDArray[Any]], taught: dict[str, NDArray[Any]]) -> tuple[NDArray[np.int32], int]:
+    """The cell of the table of norms (n,) of each exam, −1 without a grade; and how many cells there are.
+
+    Grade and county are those of the spell the pupil had begun last.
+    """
+    from risk_model.features.exam_kernels import cells_of_exams
+
+    subjects = int(exams["subject"].max(initial=-1)) + 1
+    halves = int(exams["half"].max(initial=-1)) + 1
+    counties = int(taught["county"].max(initial=-1)) + 1
+    last = int(max(exams["pupil"].max(initial=0), taught["pupil"].max(initial=0)))
+    begin = np.searchsorted(taught["pupil"], np.arange(last + 2)).astype(np.int64)
+    cell = cells_of_exams(
+        *(exams[name] for name in ("pupil", "day", "subject", "half")),
+        *(begin, taught["from_day"], taught["grade"], taught["county"], subjects, halves, GRADES),
+    )
+    return cell, counties * GRADES * subjects * halves
+
+
+def _norms(
+    exams: dict[str, NDArray[Any]], cell: NDArray[np.int32], cells: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+    """Sum of scores, n times their standard deviation (0: not to be compared) and n of each cell."""
+    counted = (cell >= 0) & ((exams["what"] & SAT) > 0)
+    at, score = cell[counted], exams["hundredths"][counted].astype(np.int64)
+    n = np.bincount(at, minlength=cells).astype(np.int64)
+    total, squares = np.zeros(cells, dtype=np.int64), np.zeros(cells, dtype=np.int64)
+    np.add.at(total, at, score)
+    np.add.at(squares, at, score * score)
+    # Whole numbers beyond 64 bits where a county has a million pupils of a grade.
+    variance = n.astype(object) * squares - total.astype(object) * total
+    spread = np.sqrt(np.maximum(variance, 0).astype(np.float64))
+    return total, np.where(n >= FEWEST_SAT, spread, 0.0), n
+
+
+def _term_no(places: NDArray[np.int64]) -> NDArray[np.int32]:
+    """1, 2, … for the rows of each pupil, which come latest half-year first."""
+    first = np.searchsorted(places, places)
+    return (np.arange(len(places)) - first + 1).astype(np.int32)
+
+
+SAT, MISSED, FAILED, CORE = 1, 2, 4, 8
+"""Bits of ``what``."""
+
+_SUBJECTS = f"""
+CREATE OR REPLACE TEMP TABLE subjects AS
+SELECT subject, (dense_rank() OVER (ORDER BY lower(subject)) - 1)::SMALLINT AS no,
+       lower(subject) IN {sql_list(CORE_SPELLINGS)} AS core
+FROM (SELECT DISTINCT subject FROM known.results WHERE assessed_on <= getvariable('snapshot')
+      AND assessed_on > getvariable('snapshot') - INTERVAL {YEARS_BACK} YEAR)
+"""
+
+_FIRST_HALF = half_year(f"(getvariable('snapshot') - INTERVAL {YEARS_BACK} YEAR)::DATE")
+_EXAMS = f"""
+CREATE OR REPLACE TEMP TABLE exams AS
+SELECT n.student_no AS pupil, r.assessed_on - DATE '1970-01-01' AS day, s.no AS subject,
+       ({half_year("r.assessed_on")} - {_FIRST_HALF})::SMALLINT AS half,
+       (CASE WHEN coalesce(r.sat, true) AND r.score IS NOT NULL THEN {SAT} ELSE 0 END
+        + CASE WHEN r.sat IS NOT DISTINCT FROM false THEN {MISSED} ELSE 0 END
+        + CASE WHEN r.score * 10 < r.max_score * 6 THEN {FAILED} ELSE 0 END
+        + CASE WHEN s.core THEN {CORE} ELSE 0 END)::UTINYINT AS what,
+       coalesce(round(10000 * r.score / r.max_score), 0)::INTEGER AS hundredths
+FROM known.results r JOIN timeline_pupils n USING (student_id) JOIN subjects s USING (subject)
+WHERE r.assessed_on <= getvariable('snapshot')
+  AND r.assessed_on > getvariable('snapshot') - INTERVAL {YEARS_BACK} YEAR
+"""
+
+# Of two spells begun on one day the later school_id counts, so that the grade does not depend on the order
+# of the rows.
+_TAUGHT = """
+CREATE OR REPLACE TEMP TABLE taught AS
+SELECT n.student_no AS pupil, e.started_on - DATE '1970-01-01' AS from_day,
+       max_by(e.grade, e.school_id)::SMALLINT AS grade, max_by(c.no, e.school_id) AS county
+FROM spells e JOIN timeline_pupils n USING (student_id)
+JOIN (SELECT county_id, (row_number() OVER (ORDER BY county_id) - 1)::INTEGER AS no
+      FROM (SELECT DISTINCT county_id FROM spells)) c USING (county_id)
+GROUP BY n.student_no, e.started_on
+"""
