@@ -44,7 +44,15 @@ def without(registers: Path, folder: Path, *names: str) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("register", [*OPTIONAL, "all of them but enrolments"])
+EVERY_TIME = ("attendance", "families", "all of them but enrolments")
+"""Six commands each; the others are tried by ``make soak``."""
+VARIANTS = [
+    *EVERY_TIME,
+    *(pytest.param(name, marks=pytest.mark.soak) for name in OPTIONAL if name not in EVERY_TIME),
+]
+
+
+@pytest.mark.parametrize("register", VARIANTS)
 def test_without_a_register_there_are_still_a_model_and_a_list_and_both_say_how_little_they_rest_on(
     hamlet, register, tmp_path
 ):
