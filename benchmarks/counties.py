@@ -14,15 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 import pandas as pd
 
 from benchmarks.oracle import LISTS, compare, with_hazard
 from benchmarks.whole_way import run_stage
-from risk_model.evaluation.judged import Judged
 from risk_model.evaluation.paired import paired_difference
 from risk_model.evaluation.pooled import pooled
 from training.backtest import BASELINES, MODEL, SCORERS
+from training.listing import as_judged
 
 KINDS = {
     "typical": ["--preset", "county"],
@@ -66,7 +65,7 @@ def _write(rows: pd.DataFrame, kept: Path) -> None:
 
 def judged_alone(rows: pd.DataFrame) -> dict[str, Any]:
     """One county's share of the way to the oracle and its calibration."""
-    figures = pooled(_judged(rows, MODEL), samples=0)
+    figures = pooled(as_judged(rows, MODEL), samples=0)
     return {
         "positives": int(rows["label"].sum()),
         "share_of_oracle": compare(rows)["share_of_oracle"],
@@ -81,7 +80,7 @@ def judged_together(counties: list[pd.DataFrame]) -> dict[str, Any]:
         frame.assign(school_id=f"{n}:" + frame["school_id"], snapshot=f"{n}:" + frame["snapshot"].astype(str))
         for n, frame in enumerate(counties)
     )
-    model = _judged(rows, MODEL)
+    model = as_judged(rows, MODEL)
     figures = pooled(model, samples=SAMPLES)
     return {
         "counties": len(counties),
@@ -89,18 +88,10 @@ def judged_together(counties: list[pd.DataFrame]) -> dict[str, Any]:
         "share_of_oracle": compare(rows)["share_of_oracle"],
         "recall_at": figures["recall_at"],
         **{name: [figures[name], *(figures["intervals"][name] or [])] for name in CALIBRATION},
-        "gains": {name: paired_difference(model, _judged(rows, name), samples=SAMPLES) for name in BASELINES},
+        "gains": {
+            name: paired_difference(model, as_judged(rows, name), samples=SAMPLES) for name in BASELINES
+        },
     }
-
-
-def _judged(rows: pd.DataFrame, scorer: str) -> Judged:
-    return Judged(
-        y=rows["label"].to_numpy(np.float64),
-        risk=rows[scorer].to_numpy(np.float64),
-        school=rows["school_id"],
-        snapshot=rows["snapshot"],
-        capacity=rows[f"listed_{scorer}"].to_numpy(dtype=bool),
-    )
 
 
 def _seeds(text: str) -> list[int]:

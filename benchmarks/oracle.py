@@ -22,7 +22,7 @@ from risk_model.evaluation.pooled import pooled
 from risk_model.home import Home
 from risk_model.lake.reading import open_lake
 from training.backtest import SCORERS
-from training.train import Request, look_back
+from training.looking_back import Request, look_back
 from training.watch import Watch
 
 LISTS = ("1%", "2%", "5%", "10%")

@@ -14,14 +14,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from risk_model.evaluation.judged import Judged
 from risk_model.evaluation.paired import paired_difference
 from risk_model.features.declared import FEATURES
 from risk_model.model.bundle import Bundle
 from risk_model.settings import Settings
 from training.backtest import MODEL
 from training.fairness_change import FairnessChange, fairness_change
-from training.listing import lists_as_long
+from training.listing import as_judged, lists_as_long
 from training.snapshots import Everybody, Snapshots
 
 CHAMPION = "champion"
@@ -144,20 +143,10 @@ def _recall_change(known: pd.DataFrame, settings: Settings) -> tuple[float, floa
     if not (known["label"] == 1).any():
         return None
     draws: dict[str, int] = {"samples": settings.training.bootstrap_samples, "seed": settings.training.seed}
-    found = paired_difference(_judged(known, MODEL), _judged(known, CHAMPION), **draws)["capacity"]
+    found = paired_difference(as_judged(known, MODEL), as_judged(known, CHAMPION), **draws)["capacity"]
     if found["lower"] is None:
         return None
     return found["difference"], found["lower"], found["upper"]
-
-
-def _judged(known: pd.DataFrame, scorer: str) -> Judged:
-    return Judged(
-        y=known["label"].to_numpy(dtype=np.float64),
-        risk=known[scorer].to_numpy(dtype=np.float64),
-        school=known["school_id"],
-        snapshot=known["snapshot"],
-        capacity=known[f"listed_{scorer}"].to_numpy(dtype=bool),
-    )
 
 
 def _churn(rows: pd.DataFrame) -> float | None:

@@ -106,9 +106,10 @@ def train(
     """Backtest, fit, calibrate, register and, if the gate passes, promote a risk model."""
     if require_promotion and promote == "never":
         raise UsageError("--require-promotion and --promote never exclude each other. Leave one of them out.")
+    from training.looking_back import Request
     from training.report import table
     from training.search.searching import Budget
-    from training.train import Request, run
+    from training.train import run
     from training.watch import Watch
 
     settings = with_label(office.settings, horizon_days, label)

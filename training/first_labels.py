@@ -16,13 +16,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from risk_model.evaluation.judged import Judged
 from risk_model.evaluation.paired import paired_difference
 from risk_model.evaluation.pooled import pooled
 from risk_model.features.declared import FEATURES
 from risk_model.settings import Settings
 from training.challenge import Opponent, champion_risk
-from training.listing import lists_as_long
+from training.listing import as_judged, lists_as_long
 from training.rule import PRIOR
 from training.snapshots import Snapshots
 
@@ -88,7 +87,7 @@ def judge_first_labels(
     if positives < training.minimum_test_positives:
         return FirstLabels(champion.version, tuple(days), positives, enough=False)
     draws: dict[str, int] = {"samples": training.bootstrap_samples, "seed": training.seed}
-    ours, theirs = _judged(known, IMPORTED), _judged(known, RULE)
+    ours, theirs = as_judged(known, IMPORTED), as_judged(known, RULE)
     gain = paired_difference(ours, theirs, **draws)["capacity"]
     figures = pooled(ours, **draws)
     bounds = figures["intervals"]["expected_over_observed"]
@@ -120,13 +119,3 @@ def _told(snapshots: Snapshots, day: date, champion: Opponent, settings: Setting
     labels = snapshots.labels([day])[["student_id", "label"]].astype({"label": "float64"})
     listed = lists_as_long(rows, IMPORTED, (RULE,), settings.list)
     return listed.merge(labels, on="student_id", validate="one_to_one").dropna(subset=["label"])
-
-
-def _judged(known: pd.DataFrame, scorer: str) -> Judged:
-    return Judged(
-        y=known["label"].to_numpy(dtype=np.float64),
-        risk=known[scorer].to_numpy(dtype=np.float64),
-        school=known["school_id"],
-        snapshot=known["snapshot"],
-        capacity=known[f"listed_{scorer}"].to_numpy(dtype=bool),
-    )

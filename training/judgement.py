@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from risk_model.evaluation.calibration import calibration_table
@@ -24,7 +23,7 @@ from training.backtest import BASELINES, MODEL, SCORERS
 from training.care import care_counts, care_not_judged
 from training.gate import CALIBRATION, Evidence, Gain, Measured
 from training.groups import by_component, by_group
-from training.listing import lists_as_long
+from training.listing import as_judged, lists_as_long
 from training.snapshots import COMPONENTS
 
 LISTS = ("1%", "2%", "5%", "10%", "capacity")
@@ -148,31 +147,21 @@ def _listed(told: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     return pd.concat(parts) if parts else told.assign(**{f"listed_{name}": False for name in SCORERS})
 
 
-def _judged(known: pd.DataFrame, scorer: str) -> Judged:
-    return Judged(
-        y=known["label"].to_numpy(dtype=np.float64),
-        risk=known[scorer].to_numpy(dtype=np.float64),
-        school=known["school_id"],
-        snapshot=known["snapshot"],
-        capacity=known[f"listed_{scorer}"].to_numpy(dtype=bool),
-    )
-
-
 def _one(day: Any, known: pd.DataFrame) -> dict[str, Any]:
     measured = {
         name: metrics(known["label"], known[name].astype(float), known[f"listed_{name}"], known["school_id"])
         for name in SCORERS
     }
     baselines = {name: measured[name] for name in BASELINES}
-    ranges = tie_ranges(_judged(known, MODEL))
+    ranges = tie_ranges(as_judged(known, MODEL))
     return {"snapshot": day.date().isoformat(), **measured[MODEL], **ranges, "baselines": baselines}
 
 
 def _over_all(known: pd.DataFrame, settings: Settings) -> dict[str, Any]:
     training = settings.training
     draws: dict[str, int] = {"samples": training.bootstrap_samples, "seed": training.seed}
-    model = _judged(known, MODEL)
-    baselines = {name: _judged(known, name) for name in BASELINES}
+    model = as_judged(known, MODEL)
+    baselines = {name: as_judged(known, name) for name in BASELINES}
     found = pooled(model, **draws)
     return {
         **found,

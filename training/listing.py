@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
+from risk_model.evaluation.judged import Judged
 from risk_model.ranking import capacity, rank
 from risk_model.settings import ListSettings
 
@@ -30,3 +32,14 @@ def lists_as_long(
         position = rank(rows.assign(risk=rows[name]), rules)["rank_in_school"]
         columns[f"listed_{name}"] = (position <= places).to_numpy(dtype=bool)
     return rows.assign(**columns)
+
+
+def as_judged(known: pd.DataFrame, scorer: str) -> Judged:
+    """The listed rows with a known label, judged by the risk of ``scorer`` and by its list."""
+    return Judged(
+        y=known["label"].to_numpy(dtype=np.float64),
+        risk=known[scorer].to_numpy(dtype=np.float64),
+        school=known["school_id"],
+        snapshot=known["snapshot"],
+        capacity=known[f"listed_{scorer}"].to_numpy(dtype=bool),
+    )
