@@ -235,6 +235,6 @@ def test_the_table_of_a_training_without_a_backtest_begins_with_the_reason_and_i
         "kind": "logistic", "promoted": True, "gate": {"passed": True, "checks": []}, "care": {},
         "labels": dict.fromkeys(("positive", "negative", "censored", "already_out", "unknown"), 0)
         | {"care_affected": 0, "learnt_late": None},
-        "not_done": [], "fairness": {"findings": []},
+        "not_done": [], "search": None, "fairness": {"findings": []},
     }  # fmt: skip
     assert table(document).startswith("14 of 1,203 labelled pupils left.")
