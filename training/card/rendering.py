@@ -25,6 +25,7 @@ def render(content: dict[str, Any], shape: str) -> str:
     # In Markdown the filter "cell" escapes what comes from outside.
     environment.filters |= {
         "share": _share, "shares": _shares, "number": _number, "pair": _pair, "cell": _cell,
+        "count_of": _count_of,
     }  # fmt: skip
     return environment.get_template(SHAPES[shape]).render(card=content)
 
@@ -39,6 +40,10 @@ def _shares(bounds: list[float] | None) -> str:
 
 def _number(value: float | None, digits: int = 2) -> str:
     return DASH if value is None else f"{value:.{digits}f}"
+
+
+def _count_of(number: int | None) -> str:
+    return DASH if number is None else f"{number:,}"
 
 
 def _pair(bounds: list[float] | None, digits: int = 2) -> str:
