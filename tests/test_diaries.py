@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from risk_model.timeline import build_diaries, build_timeline
-from risk_model.timeline.diaries import CODE, COMPLETE, NOT_KEPT, Diaries
+from risk_model.timeline.codes import CODE, COMPLETE, NOT_KEPT
+from risk_model.timeline.diaries import Diaries
 from tests.small_county import SmallCounty, rows_of, weekdays
 
 FIRST, LAST = date(2025, 9, 1), date(2025, 10, 31)

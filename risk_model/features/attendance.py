@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Literal
 
 from risk_model.features.feature import COMPARED, Direction, Feature, Relation, Unit, Wording, over_median
-from risk_model.features.mark_counts import ABSENT, COUNTED, MARKS, days
+from risk_model.features.mark_columns import ABSENT, COUNTED, MARKS, days
 
 NEEDS = ("enrolments", "attendance")
 FEWEST_KEPT_DAYS = 5

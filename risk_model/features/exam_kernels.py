@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from risk_model.features.exam_terms import COLUMNS, CORE, FAILED, MISSED, SAT
+from risk_model.features.exam_columns import COLUMNS, CORE, FAILED, MISSED, SAT
 
 N_SAT, N_MISSED, N_FAILED, SAT_CORE, FAILED_CORE, HUNDREDTHS, N, N_CORE, Z, Z_CORE = range(len(COLUMNS))
 MILLIONTHS = 1e6

@@ -1,9 +1,10 @@
 """Each pupil's exams by half-year, set against the county's: the relation of the features of learning.
 
 ``exam_terms(pupil, half, term_no, …)`` has a row per scored pupil and half-year with an exam sat or missed,
-with the columns :data:`COLUMNS`; ``term_no`` 1 is the latest. A z-score is the distance from the mean of the
-same county, grade, subject and half-year in standard deviations. z-scores are kept as whole millionths and
-scores as whole hundredths of a percent, so that no sum depends on the order of the rows.
+with the columns of :mod:`risk_model.features.exam_columns`; ``term_no`` 1 is the latest. A z-score is the
+distance from the mean of the same county, grade, subject and half-year in standard deviations. z-scores are
+kept as whole millionths and scores as whole hundredths of a percent, so that no sum depends on the order of
+the rows.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from risk_model.features.words import sql_list
+from risk_model.features.exam_columns import COLUMNS, CORE, FAILED, MISSED, SAT
+from risk_model.features.sql import sql_list
 
 if TYPE_CHECKING:
     import duckdb
@@ -24,8 +26,6 @@ CORE_SPELLINGS = (*CORE_SUBJECTS, "mathematics", "maths", "语文", "数学", "�
 YEARS_BACK = 2
 FEWEST_SAT = 10
 """A z-score needs so many results in its grade, subject, half-year and county."""
-COLUMNS = ("sat", "missed", "failed", "sat_core", "failed_core", "hundredths", "n", "n_core", "z", "z_core")
-"""Exams sat, missed and failed, those of the core subjects, sum of scores; z-scores, their number and sum."""
 GRADES = 16
 """More than there are: a grade is a place in a table of norms."""
 
@@ -109,9 +109,6 @@ def _term_no(places: NDArray[np.int64]) -> NDArray[np.int32]:
     first = np.searchsorted(places, places)
     return (np.arange(len(places)) - first + 1).astype(np.int32)
 
-
-SAT, MISSED, FAILED, CORE = 1, 2, 4, 8
-"""Bits of ``what``."""
 
 _SUBJECTS = f"""
 CREATE OR REPLACE TEMP TABLE subjects AS

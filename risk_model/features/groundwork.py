@@ -22,7 +22,8 @@ from datetime import date
 import duckdb
 
 from risk_model.features.exam_terms import put_exam_terms
-from risk_model.features.mark_counts import SPANS, put_mark_counts
+from risk_model.features.mark_columns import SPANS
+from risk_model.features.mark_counts import put_mark_counts
 from risk_model.features.nearest import put_nearest_schools
 from risk_model.settings import Settings
 from risk_model.timeline.diaries import Diaries

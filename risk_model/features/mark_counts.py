@@ -1,8 +1,8 @@
 """What each scored pupil's diary holds, counted: the relation of all features of attendance.
 
 ``mark_counts(pupil, <mark>_<window> …, …)`` has a row per scored pupil whose class kept a register in the
-windows. ``<mark>`` is one of :data:`MARKS`, ``<window>`` one of :data:`WINDOWS`; windows are those of the
-school the pupil is listed under. Days without a kept register stand in no column.
+windows. Marks, windows and the other columns are those of :mod:`risk_model.features.mark_columns`; windows
+are of the school the pupil is listed under. Days without a kept register stand in no column.
 """
 
 from __future__ import annotations
@@ -12,43 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from risk_model.timeline.diaries import CODE, Diaries
+from risk_model.features.mark_columns import COUNTED, MARKS, NULL, PATTERNS, SPANS, STREAKS, WINDOWS
+from risk_model.timeline.codes import CODE
+from risk_model.timeline.diaries import Diaries
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
-
-SPANS = (7, 14, 30, 60, 90)
-"""School days looked back on; 60 only to set the last 30 against the 30 before."""
-WINDOWS = ("7", "14", "30", "before_30", "90", "term", "all")
-"""``before_30``: the 30 school days before the last 30; ``all``: the last 90 and the whole term."""
-ABSENT = ("absent_sick", "absent_leave", "absent_unexcused")
-COUNTED = ("present", "late", *ABSENT)
-"""Marks that tell whether the pupil was there; shares are shares of days with one of them."""
-MARKS = ("unmarked", "other", *COUNTED)
-"""``other`` tells neither presence nor absence (home taught): it is a kept register all the same."""
-STREAKS = (
-    "absence_longest",
-    "absence_current",
-    "unexcused_longest",
-    "unexcused_current",
-    "days_since_present",
-    "absence_episodes",
-)
-"""Over the last 90 school days, in days, the episodes in number; null where nothing is told."""
-PATTERNS = ("absences", "beside_weekend", "after_holiday")
-"""Absences of the last 90 school days: all, on a Monday or Friday, on the first day after a holiday."""
-NULL = -1
-"""Of a streak that nothing is known of."""
-
-
-def days(window: str, *marks: str) -> str:
-    """SQL: on how many days of the window the pupil has one of the marks.
-
-    >>> days("30", "present", "late")
-    '(present_30 + late_30)'
-    """
-    return "(" + " + ".join(f"{mark}_{window}" for mark in marks) + ")"
 
 
 def put_mark_counts(con: duckdb.DuckDBPyConnection, diaries: Diaries) -> None:
@@ -123,7 +93,7 @@ def _beside_weekend(diaries: Diaries) -> NDArray[np.bool_]:
 
 
 def _columns_of_codes() -> NDArray[np.uint8]:
-    """The column of :data:`MARKS` for each byte of a diary."""
+    """The column of ``MARKS`` for each byte of a diary."""
     found = np.full(len(CODE) + 1, MARKS.index("other"), dtype=np.uint8)
     found[0] = MARKS.index("unmarked")
     for mark in COUNTED:

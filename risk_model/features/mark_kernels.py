@@ -8,8 +8,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from risk_model.features.mark_counts import ABSENT, MARKS, NULL, PATTERNS, STREAKS, WINDOWS
-from risk_model.timeline.diaries import NOT_KEPT
+from risk_model.features.mark_columns import ABSENT, MARKS, NULL, PATTERNS, STREAKS, WINDOWS
+from risk_model.timeline.codes import NOT_KEPT
 from risk_model.timeline.diary_kernels import told
 
 TERM, ALL = WINDOWS.index("term"), WINDOWS.index("all")

@@ -14,15 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from risk_model.timeline.marks import MARK, MARKS
+from risk_model.timeline.codes import COMPLETE, KEPT
+from risk_model.timeline.marks import MARK
 
 if TYPE_CHECKING:
     import duckdb
 
-CODE = {mark: number for number, mark in enumerate(MARKS, start=1)}
-"""The byte of each mark in a diary; 0 is a day without one."""
-NOT_KEPT, KEPT, COMPLETE = 0, 1, 2
-"""What a class did on a day: no register, a register, or a headcount that makes the unmarked present."""
 DAYS_AT_A_TIME = 62
 """Days of marks taken from DuckDB at a time: at a million pupils 600 MB."""
 
@@ -49,10 +46,10 @@ class Diaries:
 
     since: date
     marks: NDArray[np.uint8]
-    """(pupils, days) :data:`CODE` of the mark; the row is ``student_no``."""
+    """(pupils, days) :data:`risk_model.timeline.codes.CODE` of the mark; the row is ``student_no``."""
     stays: Stays
     kept: NDArray[np.uint8]
-    """(classes, days) :data:`NOT_KEPT`, :data:`KEPT` or :data:`COMPLETE`; the row is ``class_no``."""
+    """(classes, days) ``NOT_KEPT``, ``KEPT`` or ``COMPLETE``; the row is ``class_no``."""
 
     @property
     def days(self) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from risk_model.timeline.diaries import CODE, COMPLETE, NOT_KEPT
+from risk_model.timeline.codes import CODE, COMPLETE, NOT_KEPT
 
 UNEXCUSED, PRESENT = CODE["absent_unexcused"], CODE["present"]
 
