@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import date, timedelta
 
 import numpy as np
@@ -69,3 +71,20 @@ def test_diaries_and_rows_say_the_same(seed: int):
     assert rows_of(con, "SELECT * FROM class_days ORDER BY ALL") == classes
     assert said_by(diaries, con) == rows
     assert len(rows) > 100
+
+
+def test_where_nothing_may_be_written_the_loops_are_compiled_all_the_same():
+    """A read-only installation of a user without a home: slower to start, never an error."""
+    code = (
+        "import numba.core.caching as caching\n"
+        "def nowhere(*_): raise RuntimeError('no locator available')\n"
+        "caching.CacheImpl.__init__ = nowhere\n"
+        "from risk_model.features import exam_kernels, mark_kernels, nearest_kernel\n"
+        "import numpy as np\n"
+        "here, ends = np.array([[1.0, 0.0, 0.0]]), np.array([0, 1])\n"
+        "print(nearest_kernel.nearest_points(here, np.array([0]), here, ends)[0])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.stdout.strip() == "0", done.stderr

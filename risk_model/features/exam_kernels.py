@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from risk_model.compiling import compiled
 from risk_model.features.exam_columns import COLUMNS, CORE, FAILED, MISSED, SAT
 
 N_SAT, N_MISSED, N_FAILED, SAT_CORE, FAILED_CORE, HUNDREDTHS, N, N_CORE, Z, Z_CORE = range(len(COLUMNS))
 MILLIONTHS = 1e6
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def cells_of_exams(
     pupil: Any,
     day: Any,
@@ -40,7 +40,7 @@ def cells_of_exams(
     return found
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def terms_of_pupils(
     pupil: Any,
     half: Any,
@@ -72,7 +72,7 @@ def terms_of_pupils(
     return _latest_first(sums, told)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _scored(distance: int, spread: float) -> int:
     """Whole millionths of a standard deviation, halves away from zero as in SQL."""
     z = MILLIONTHS * distance / spread
@@ -82,7 +82,7 @@ def _scored(distance: int, spread: float) -> int:
     return int(whole)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _add(sums: NDArray[np.int64], what: int, hundredths: int, known: bool, z: int) -> None:
     sums[N_MISSED] += (what & MISSED) > 0
     if not what & SAT:
@@ -100,7 +100,7 @@ def _add(sums: NDArray[np.int64], what: int, hundredths: int, known: bool, z: in
         sums[Z_CORE] += z if core else 0
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _latest_first(sums: NDArray[np.int64], told: NDArray[np.bool_]) -> Any:
     rows = told.sum()
     places, halves = np.empty(rows, dtype=np.int64), np.empty(rows, dtype=np.int64)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from risk_model.compiling import compiled
 from risk_model.features.mark_columns import ABSENT, MARKS, NULL, PATTERNS, STREAKS, WINDOWS
 from risk_model.timeline.codes import NOT_KEPT
 from risk_model.timeline.diary_kernels import told
@@ -21,7 +21,7 @@ LONGEST, CURRENT, LONGEST_U, CURRENT_U, SINCE, EPISODES = range(len(STREAKS))
 SIZES = (len(MARKS), len(WINDOWS), len(STREAKS), len(PATTERNS))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def walk(
     marks: NDArray[np.uint8],
     kept: NDArray[np.uint8],
@@ -76,7 +76,7 @@ def walk(
     return counts, streaks, patterns
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _reach(day: int, starts: NDArray[np.int32]) -> int:
     for reach in range(REACHES - 1):
         if day >= starts[reach]:
@@ -84,7 +84,7 @@ def _reach(day: int, starts: NDArray[np.int32]) -> int:
     return REACHES - 1
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _step(run: NDArray[np.int16], mark: int) -> None:
     """One day more: a day without a mark neither breaks a streak nor counts, but nobody was seen on it."""
     run[SINCE] = 0 if mark in (PRESENT, LATE) else run[SINCE] + 1
@@ -103,7 +103,7 @@ def _step(run: NDArray[np.int16], mark: int) -> None:
         run[CURRENT_U] = 0
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _add_up(by_reach: NDArray[np.int16], counts: NDArray[np.int16]) -> None:
     """Windows from the stretches they are made of."""
     for mark in range(SIZES[0]):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from risk_model.compiling import compiled
 
-@njit(cache=True, nogil=True)
+
+@compiled
 def nearest_points(
     homes: NDArray[np.float64], area: Any, schools: NDArray[np.float64], begin: Any
 ) -> NDArray[np.int64]:

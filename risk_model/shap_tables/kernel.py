@@ -8,26 +8,18 @@ on its neighbours nor on the number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numpy.typing import NDArray
+
+from risk_model.compiling import compiled
 
 PAD = 8
 """Numbers between two columns of a block: columns a power of two apart would share a few cache lines."""
 TILE = 8
 """Rows turned at once between rows and columns: one cache line of a column."""
-
-
-def _compiled(function: Callable[..., Any], signature: Any = None) -> Any:
-    """Compile once and keep the code on disk; where nothing may be written, compile in every process."""
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-    try:
-        return njit(signature, cache=True, **options)(function)
-    except (RuntimeError, OSError):
-        return njit(signature, **options)(function)
 
 
 def _fill_cells(values: NDArray[Any], edges: NDArray[Any], cells: NDArray[Any], rows: int) -> None:
@@ -156,7 +148,7 @@ _SIGNATURE = types.void(
     *(types.float64, types.int64),
     *(types.float64[:, ::1], types.float64[::1]),
 )
-turn_in, turn_out = _compiled(_turn_in), _compiled(_turn_out)
-fill_cells, fill_patterns = _compiled(_fill_cells), _compiled(_fill_patterns)
-add_tables = _compiled(_add_tables)
-explain_rows = _compiled(_explain_rows, _SIGNATURE)
+turn_in, turn_out = compiled(_turn_in), compiled(_turn_out)
+fill_cells, fill_patterns = compiled(_fill_cells), compiled(_fill_patterns)
+add_tables = compiled(_add_tables)
+explain_rows = compiled(_explain_rows, _SIGNATURE)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from risk_model.compiling import compiled
 from risk_model.timeline.codes import CODE, COMPLETE, NOT_KEPT
 
 UNEXCUSED, PRESENT = CODE["absent_unexcused"], CODE["present"]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def count_class_marks(
     marks: NDArray[np.uint8], begin: Any, first: Any, last: Any, class_no: Any, classes: int
 ) -> NDArray[np.int32]:
@@ -27,7 +27,7 @@ def count_class_marks(
     return counted
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def told(mark: int, what: int) -> int:
     """The mark of a kept day: an unmarked pupil was present where the headcount was complete."""
     if mark == 0 and what == COMPLETE:
@@ -35,7 +35,7 @@ def told(mark: int, what: int) -> int:
     return mark
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def unexcused_streaks(
     marks: NDArray[np.uint8], kept: NDArray[np.uint8], begin: Any, first: Any, last: Any, class_no: Any
 ) -> NDArray[np.int32]:
@@ -46,7 +46,7 @@ def unexcused_streaks(
     return streaks
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _streak(
     diary: NDArray[np.uint8],
     kept: NDArray[np.uint8],
