@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk_model.home import Home
-from risk_model.lake.attaching import attach, connect
+from risk_model.lake.attaching import attach, connect, has_table
 from risk_model.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,6 +31,14 @@ create table if not exists runs.class_facts (run_id varchar, class_no integer, "
 """A matrix's row is a blob of little-endian float64: as a list each number would be encoded by itself, which
 takes twice as long. A class's values are kept once for all its pupils."""
 NUMBER = np.dtype("<f8")
+LISTS = "evidence"
+"""Runs of versions before 25 November 2026 lie in this table, a list of numbers a row; they are only read."""
+_WHERE = "run_id in (select unnest(?::varchar[])) and student_id = ?"
+_LISTS_OF = f'select run_id, "values", class_values, contributions from runs.{LISTS} where {_WHERE}'
+_FACTS_OF = (
+    'select f.run_id, f."values", c."values", f.contributions '
+    f"from (from runs.facts where {_WHERE}) f join runs.class_facts c using (run_id, class_no)"
+)
 
 
 @dataclass(frozen=True)
@@ -67,18 +75,19 @@ def read_evidence(
     home: Home, settings: Settings, run_ids: Sequence[str], student_id: str
 ) -> dict[str, dict[str, list[float]]]:
     """The pupil's evidence in each run that has some; null values are NaN."""
+    asked = [list(run_ids), student_id]
+    kept: dict[str, dict[str, list[float]]] = {}
     with _attached(home, settings, write=False) as con:
-        found = con.execute(
-            'select f.run_id, f."values", c."values", f.contributions '
-            "from runs.facts f join runs.class_facts c using (run_id, class_no) "
-            "where f.run_id in (select unnest(?::varchar[])) and f.student_id = ?",
-            [list(run_ids), student_id],
-        ).fetchall()
-    names = ("values", "class_values", "contributions")
-    return {
-        run_id: {name: np.frombuffer(part, NUMBER).tolist() for name, part in zip(names, parts, strict=True)}
-        for run_id, *parts in found
-    }
+        if has_table(con, "runs", LISTS):
+            kept |= {run_id: _named(parts) for run_id, *parts in con.execute(_LISTS_OF, asked).fetchall()}
+        if has_table(con, "runs", "facts"):
+            for run_id, *parts in con.execute(_FACTS_OF, asked).fetchall():
+                kept[run_id] = _named([np.frombuffer(part, NUMBER).tolist() for part in parts])
+    return kept
+
+
+def _named(parts: Sequence[list[float]]) -> dict[str, list[float]]:
+    return dict(zip(("values", "class_values", "contributions"), parts, strict=True))
 
 
 def _forget(con: duckdb.DuckDBPyConnection, run_ids: Sequence[str]) -> None:

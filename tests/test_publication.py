@@ -11,7 +11,10 @@ import pytest
 from sqlalchemy import func, select, text
 
 from risk_model.errors import LockHeldError, MissingError, UsageError
+from risk_model.home import Home
+from risk_model.lake import attaching
 from risk_model.registry import Registry
+from risk_model.settings import Settings
 from serving import nightly, publication
 from serving.archive import read_evidence
 from serving.database import DatabaseError, connect, open_database, url_of
@@ -324,3 +327,16 @@ def test_flips_are_durable_and_journaled_safely(office):
         assert connection.execute(text("pragma synchronous")).scalar() == 2
         assert connection.execute(text("pragma journal_mode")).scalar() in ("delete", "wal")
     engine.dispose()
+
+
+def test_what_an_earlier_version_filed_is_still_read(tmp_path):
+    home, settings = Home(tmp_path), Settings()
+    with attaching.connect(settings, tmp_path / "spill") as con:
+        attaching.attach(con, home.runs, "runs", write=True)
+        con.execute(
+            'create table runs.evidence (run_id varchar, student_id varchar, "values" double[], '
+            "class_values double[], contributions double[])"
+        )
+        con.execute("insert into runs.evidence values ('old', 'A7A01', [0.5], [0.25], [-1.5])")
+    read = read_evidence(home, settings, ["old", "other"], "A7A01")
+    assert read == {"old": {"values": [0.5], "class_values": [0.25], "contributions": [-1.5]}}
