@@ -117,7 +117,7 @@ def test_care_affected_rows_are_counted_reported_apart_and_on_the_card(county):
     assert sum(one["students"] for one in groups.values()) == care["rows"]
     assert groups["affected"]["students"] == care["affected"] > 0
     card = run(home, "models", "card", trained["version"], as_json=False).stdout
-    assert f"{trained['labels']['care_affected']} of these rows were care-affected" in card
+    assert f"{trained['labels']['care_affected']:,} of these rows were care-affected" in card
     assert "a helped pupil who stays is no false alarm" in card
     shown = run(home, "models", "show", trained["version"], as_json=False).stdout
     assert "labelled rows were care-affected and counted for 1 each" in shown
