@@ -19,7 +19,7 @@ from risk_model.settings import Settings
 from serving import publication
 from serving.archive import remove_evidence, write_evidence
 from serving.database import open_database
-from serving.publication import COLUMNS, Prepared, RunKey
+from serving.publication import COLUMNS, RunKey
 from serving.scoring import Scores, rows_of, schools_of, score
 from serving.shadow import shadow
 from serving.tables import PUBLISHED, REFUSED, STORED
@@ -181,10 +181,12 @@ def _scored(
     schools = schools_of(lake.con, scores.frame, suspicious)
     rows = rows_of(scores.frame, COLUMNS)
     names = tuple(feature.name for feature in features)
-    run = publication.stage(engine, Prepared(key, scores.base, names, rows, schools))
+    run = publication.begin(engine, key, scores.base, names)
+    publication.stage(engine, run, rows, schools)
     write_evidence(home, settings, key.digest, scores.evidence)
-    with engine.begin() as connection:
+    with engine.connect() as connection:
         publication.check(connection, run, len(rows))
+    with engine.begin() as connection:
         watch.lap("publish")
         document = _document(key, scores, watch)
         document["findings"] = findings

@@ -46,6 +46,7 @@ class Run(Base):
     """JSON array: the columns of the archive's values and contributions."""
     state: Mapped[str] = mapped_column(String(16))
     checksum: Mapped[str] = mapped_column(Digest)
+    """Digest of the checksums of its schools; empty while it is staged."""
     document: Mapped[str] = mapped_column(Text)
     """What ``score --json`` answered."""
     finished_at: Mapped[datetime | None] = mapped_column()
@@ -64,6 +65,8 @@ class RunSchool(Base):
     name: Mapped[str | None] = mapped_column(String(256))
     pupils: Mapped[int] = mapped_column()
     held_back: Mapped[str | None] = mapped_column(Text)
+    checksum: Mapped[str | None] = mapped_column(Digest)
+    """Of the school's rows as they were computed; null in runs before there was one."""
 
 
 class Score(Base):

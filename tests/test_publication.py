@@ -191,7 +191,7 @@ def test_a_school_without_pupils_any_more_has_no_old_list(office):
     assert {row["as_of"] for row in rows(office)} == {"2026-03-03"}
 
 
-STEPS = ("stage", "check", "publish", "finish")
+STEPS = ("begin", "stage", "check", "publish", "finish")
 
 
 @pytest.mark.parametrize("step", [*STEPS, "evidence", "batch"])
