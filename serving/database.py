@@ -64,10 +64,17 @@ def connect(url: str) -> Engine:
         parsed = make_url(url)
     except SQLAlchemyError:
         raise UsageError(
-            "database_url is not a database URL; write it like postgresql+psycopg://host/name."
+            "database_url is not a database URL; write it like postgresql://host/name."
         ) from None
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername == "postgresql+psycopg":
+        return create_engine(parsed, connect_args={"connect_timeout": BUSY_SECONDS})
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed)
+        raise UsageError(
+            f"database_url names {parsed.drivername}; the service database is SQLite or PostgreSQL. "
+            "Write it like postgresql://host/name, or leave it out."
+        )
     engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("begin"))

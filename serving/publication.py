@@ -19,10 +19,11 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Engine, collate, delete, func, insert, select, update
+from sqlalchemy import Connection, CursorResult, Engine, collate, delete, func, insert, select, update
 
 from risk_model.errors import RiskModelError
 from risk_model.quality import HeldBack
+from serving.bulk import insert_rows
 from serving.tables import STAGED, Flip, Publication, Published, Run, RunSchool, Score
 
 BATCH = 20_000
@@ -108,26 +109,15 @@ def stage(engine: Engine, run: int, rows: Sequence[Row], schools: Sequence[dict[
     """
     digests = {school: checksum(pupils) for school, pupils in _by_school(rows)}
     for start in range(0, len(rows), BATCH):
+        batch = [(run, *row) for row in rows[start : start + BATCH]]
         with engine.begin() as connection:
-            _insert(connection, run, rows[start : start + BATCH])
+            insert_rows(connection, "scores", ("run", *COLUMNS), batch)
     if schools:
         entries = [
             {"run": run, **school, "checksum": digests.get(school["school_id"], NOBODY)} for school in schools
         ]
         with engine.begin() as connection:
             connection.execute(insert(RunSchool), entries)
-
-
-def _insert(connection: Connection, run: int, rows: Sequence[Row]) -> None:
-    """Rows of scores at once; on SQLite by one prepared statement, without a dictionary for each."""
-    if connection.dialect.name != "sqlite":
-        connection.execute(
-            insert(Score), [{"run": run, **dict(zip(COLUMNS, row, strict=True))} for row in rows]
-        )
-        return
-    names = ", ".join(("run", *COLUMNS))
-    places = ", ".join("?" * len(COLUMNS))
-    connection.exec_driver_sql(f"insert into scores ({names}) values ({run:d}, {places})", list(rows))
 
 
 def check(connection: Connection, run: int, rows: int) -> None:
@@ -145,12 +135,13 @@ def check(connection: Connection, run: int, rows: int) -> None:
     """
     missing = _checksums(connection, run)
     stored = 0
-    for school, pupils in _by_school(_stored_rows(connection, run)):
-        stored += len(pupils)
-        if missing.pop(school, None) != checksum(pupils):
-            raise IncompleteRunError(
-                f"The database holds other rows of school {school} than {_NOT_PUBLISHED}"
-            )
+    with _stored(connection, run) as result:  # closed also where a school differs
+        for school, pupils in _by_school(map(tuple, result)):
+            stored += len(pupils)
+            if missing.pop(school, None) != checksum(pupils):
+                raise IncompleteRunError(
+                    f"The database holds other rows of school {school} than {_NOT_PUBLISHED}"
+                )
     lost = [school for school, digest in missing.items() if digest != NOBODY]
     if lost or stored != rows:
         raise IncompleteRunError(
@@ -248,11 +239,10 @@ def _schools(run: int) -> Any:
     return select(RunSchool.school_id).where(RunSchool.run == run)
 
 
-def _stored_rows(connection: Connection, run: int) -> Iterator[Row]:
+def _stored(connection: Connection, run: int) -> CursorResult[Any]:
     columns = [Score.__table__.c[name] for name in COLUMNS]
     query = select(*columns).where(Score.run == run).order_by(*_place(connection))
-    for row in connection.execution_options(yield_per=BATCH).execute(query):
-        yield tuple(row)
+    return connection.execute(query.execution_options(yield_per=BATCH))
 
 
 def _place(connection: Connection) -> list[Any]:

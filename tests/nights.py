@@ -173,7 +173,9 @@ def county_office(filed_office: CountyOffice, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture(name="filed_office")
-def county_office_with_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CountyOffice:
+def county_office_with_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database: str | None
+) -> CountyOffice:
     """A county of three schools, a champion, nothing published yet."""
     con = duckdb.connect()
     schools = [
@@ -183,7 +185,8 @@ def county_office_with_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     make_known(con, schools=schools)
     folder = tmp_path / "bundle"
     champion = Champion("3", folder, bundle(folder), datetime(2026, 1, 1, tzinfo=UTC), "D", "gate")
-    played = CountyOffice(Home(tmp_path / "home"), county(), SnapshotLake(con), champion)
+    settings = OFFICE.model_copy(update={"database_url": database})
+    played = CountyOffice(Home(tmp_path / "home"), county(), SnapshotLake(con), champion, settings)
     played.home.folder.mkdir()
     shelve(played.home, folder)
     monkeypatch.setattr("risk_model.lake.reading.open_lake", lambda home, settings: played.lake)

@@ -19,6 +19,7 @@ from serving.explanation_text import explanation_text
 from serving.lists import KEYS, published_page
 from serving.page_text import page_text
 from serving.units import parse_unit
+from tests.databases import each_database  # noqa: F401
 from tests.known_registers import make_known
 from tests.nights import MONDAY, CountyOffice, bundle, county_office, county_office_with_archive  # noqa: F401
 

@@ -17,11 +17,12 @@ from risk_model.registry import Registry
 from risk_model.settings import Settings
 from serving import nightly, publication
 from serving.archive import read_evidence
-from serving.database import DatabaseError, connect, open_database, url_of
+from serving.database import DatabaseError, connect, open_database
 from serving.lists import published_page
 from serving.publication import IncompleteRunError
 from serving.tables import Base, Publication, Run, Score
 from serving.units import parse_unit
+from tests.databases import each_database  # noqa: F401
 from tests.nights import MONDAY, CountyOffice, county_office, county_office_with_archive  # noqa: F401
 
 TUESDAY = MONDAY + timedelta(days=1)
@@ -322,11 +323,36 @@ def test_processes_that_open_a_new_database_at_once_upgrade_it_once(tmp_path):
 
 def test_flips_are_durable_and_journaled_safely(office):
     office.score()
-    engine = connect(url_of(office.home, office.settings))
-    with engine.connect() as connection:
+    with open_database(office.home, office.settings) as engine, engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            assert connection.execute(text("show synchronous_commit")).scalar() == "on"
+            return
         assert connection.execute(text("pragma synchronous")).scalar() == 2
         assert connection.execute(text("pragma journal_mode")).scalar() in ("delete", "wal")
-    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "said", ["postgresql://host/name", "postgres://host/name", "postgresql+psycopg://host/name"]
+)
+def test_a_postgresql_url_is_served_by_psycopg(said):
+    engine = connect(said)
+    assert (engine.dialect.name, engine.dialect.driver) == ("postgresql", "psycopg")
+
+
+@pytest.mark.parametrize("said", ["mysql://host/name", "host/name"])
+def test_another_kind_of_database_is_a_wrong_call(said):
+    with pytest.raises(UsageError, match="postgresql://host/name"):
+        connect(said)
+
+
+def test_a_server_that_cannot_be_reached_is_one_readable_line(tmp_path):
+    settings = Settings(database_url=f"postgresql://office@/office?host={tmp_path}")
+    with (
+        pytest.raises(DatabaseError, match="Nothing new was published") as raised,
+        open_database(Home(tmp_path), settings),
+    ):
+        pass
+    assert "\n" not in str(raised.value)
 
 
 def test_what_an_earlier_version_filed_is_still_read(tmp_path):

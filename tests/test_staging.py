@@ -16,6 +16,7 @@ from serving import publication
 from serving.database import open_database
 from serving.publication import IncompleteRunError
 from serving.tables import PUBLISHED, Run
+from tests.databases import each_database  # noqa: F401
 from tests.made_up_runs import made_up_run, run_key
 
 DAY = date(2026, 3, 2)
@@ -26,8 +27,8 @@ SNAPSHOTS = count(1)
 
 
 @pytest.fixture
-def engine(tmp_path):
-    with open_database(Home(tmp_path), Settings()) as engine:
+def engine(tmp_path, database):
+    with open_database(Home(tmp_path), Settings(database_url=database)) as engine:
         yield engine
 
 
@@ -47,7 +48,7 @@ def checksum_of(engine, run: int) -> str:
         return connection.execute(select(Run.checksum).where(Run.id == run)).scalar_one()
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     cuts=st.sets(st.integers(1, SCHOOLS - 1)),
     batch=st.integers(5, SCHOOLS * PUPILS),
