@@ -203,6 +203,13 @@ class LakeSettings(Section):
     """Files that no snapshot needs any more are deleted after so many days; no read takes longer."""
 
 
+class PublicationSettings(Section):
+    """How long the lists of the past are kept."""
+
+    keep_runs_days: Annotated[int, Field(ge=7)] = 60
+    """Every run of the last so many days is kept; of weeks before them what was published at their end."""
+
+
 class Environment(EnvSettingsSource):
     """The variables ``DROPOUT_RISK_…``; several values are JSON or separated by commas."""
 
@@ -231,6 +238,7 @@ class Settings(BaseSettings):
     aid: AidSettings = AidSettings()
     registers: RegisterSettings = RegisterSettings()
     lake: LakeSettings = LakeSettings()
+    publication: PublicationSettings = PublicationSettings()
     database_url: str | None = None
     """Service database; none = SQLite in the home's ``data/service.db``."""
     tracking_uri: str | None = None

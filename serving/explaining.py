@@ -22,6 +22,7 @@ from risk_model.settings import ListSettings, Settings
 from serving.archive import read_evidence
 from serving.asking import answer_what_if
 from serving.changes import Part, changes_between
+from serving.pruning import demand_kept
 from serving.tables import PUBLISHED, STORED, Published, Run, Score
 
 KEPT = (PUBLISHED, STORED)
@@ -47,8 +48,10 @@ def explain(
     UsageError
         The pupil is in no run, or in none by that day; or the question cannot be asked.
     MissingError
-        The contributions of the run, or the model asked, cannot be read any more.
+        The run of that day is no longer kept; or its contributions, or the model asked, cannot be read.
     """
+    if as_of is not None:
+        demand_kept(connection, as_of)
     now = _score(connection, student_id, as_of)
     if now is None:
         newest = _newest_identifier(home, settings, student_id)

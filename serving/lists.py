@@ -14,6 +14,7 @@ from risk_model.errors import MissingError, UsageError
 from risk_model.explanation.packing import unpack
 from risk_model.explanation.words import Language
 from risk_model.settings import ListSettings
+from serving.pruning import demand_kept
 from serving.tables import STORED, Flip, Published, Run, RunSchool, Score
 from serving.units import Unit
 
@@ -88,7 +89,7 @@ def published_page(
     Raises
     ------
     MissingError
-        Nothing is published yet, or was by then.
+        Nothing is published yet, or was by then; or the list of that day is no longer kept.
     UsageError
         There is no such unit.
     """
@@ -136,6 +137,7 @@ def _view(connection: Connection, as_of: date | None) -> _View:
     if as_of is None:
         pointers = select(Published.school_id, Published.run, Published.publication).subquery()
     else:
+        demand_kept(connection, as_of)
         pointers = _pointers_of(as_of)
     query = select(Run.__table__).join(pointers, pointers.c.run == Run.id)
     newest = connection.execute(query.order_by(pointers.c.publication.desc()).limit(1)).one_or_none()

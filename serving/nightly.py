@@ -16,7 +16,7 @@ from risk_model.home import Home
 from risk_model.quality import HeldBack, judge_registers, judge_size, registers_kept, two_open_spells
 from risk_model.registry import Champion, Registry
 from risk_model.settings import Settings
-from serving import publication
+from serving import pruning, publication
 from serving.archive import remove_evidence, write_evidence
 from serving.database import open_database
 from serving.publication import COLUMNS, RunKey
@@ -98,10 +98,11 @@ def score_night(home: Home, settings: Settings, order: Order, say: Callable[[str
     ):
         key = _key(lake, champion, settings, order.as_of)
         _sweep(home, settings, engine)
-        known = _answered(engine, settings, key, order)
-        if known is not None:
-            return known
-        return _scored(home, settings, order, lake, engine, champion, key, say)
+        document = _answered(engine, settings, key, order)
+        if document is None:
+            document = _scored(home, settings, order, lake, engine, champion, key, say)
+        pruning.tidy(home, settings, engine, say, keep=key.digest)
+        return document
 
 
 def _no_champion(registry: Registry) -> str:

@@ -24,6 +24,7 @@ from sqlalchemy import Connection, CursorResult, Engine, collate, delete, func, 
 from risk_model.errors import RiskModelError
 from risk_model.quality import HeldBack
 from serving.bulk import insert_rows
+from serving.pruning import forget
 from serving.tables import STAGED, Flip, Publication, Published, Run, RunSchool, Score
 
 BATCH = 20_000
@@ -70,12 +71,13 @@ def abandoned(engine: Engine) -> list[str]:
 
 
 def sweep(engine: Engine) -> None:
-    """Remove what abandoned runs have staged."""
-    with engine.begin() as connection:
-        left = select(Run.id).where(Run.state == STAGED)
-        connection.execute(delete(Score).where(Score.run.in_(left)))
-        connection.execute(delete(RunSchool).where(RunSchool.run.in_(left)))
-        connection.execute(delete(Run).where(Run.state == STAGED))
+    """Remove what abandoned runs have staged, in small steps."""
+    with engine.connect() as connection:
+        left = connection.execute(select(Run.id).where(Run.state == STAGED)).scalars().all()
+    for run in left:
+        forget(engine, run)
+        with engine.begin() as connection:
+            connection.execute(delete(Run).where(Run.id == run))
 
 
 def begin(engine: Engine, key: RunKey, base: float | None, features: Sequence[str]) -> int:

@@ -19,6 +19,10 @@ REFUSED = "refused"
 """Complete, but empty or too small to replace the published list."""
 PUBLISHED = "published"
 """Complete, and at least once the list of some school."""
+PRUNING = "pruning"
+"""Thinned away, and being emptied."""
+PRUNED = "pruned"
+"""Thinned away: only rows are left that were some school's list at the end of the run's week."""
 
 Identifier = String(128)
 Digest = String(64)
@@ -29,7 +33,10 @@ class Base(DeclarativeBase):
 
 
 class Run(Base):
-    """One night's scoring of everybody; ``key`` is the digest of all that decides its result."""
+    """One night's scoring of everybody; ``key`` is the digest of all that decides its result.
+
+    Of a pruned run it is followed by its number, and the same run may be made anew.
+    """
 
     __tablename__ = "runs"
 
@@ -105,6 +112,7 @@ class Flip(Base):
     """The schools whose list a publication replaced; append-only."""
 
     __tablename__ = "flips"
+    __table_args__ = (Index("flips_of_school", "school_id", "publication"),)
 
     publication: Mapped[int] = mapped_column(ForeignKey("publications.id"), primary_key=True)
     school_id: Mapped[str] = mapped_column(Identifier, primary_key=True)

@@ -6,11 +6,12 @@ import random
 from datetime import date
 from typing import Any
 
+from risk_model.explanation.packing import pack_status
 from serving.publication import COLUMNS, Row, RunKey
 
 REASONS = (
-    '[["absence_14",0.21,0.04,1.3125],["failed_core_latest",2.0,0.4,0.8125],'
-    '["travel_km",8.7,3.1,0.40625],["parent_illness",1.0,0.0,0.25]]'
+    '[["absence_14",1.3125,0.21,0.04],["failed_core_latest",0.8125,2.0,0.4],'
+    '["travel_km",0.40625,8.7,3.1],["restricted",0.25,"family"]]'
 )
 
 
@@ -57,6 +58,6 @@ def _row(school: str, pupil: int, dice: random.Random) -> Row:
         "rank_in_school": None if away else pupil,
         "rank_in_class": None if away else pupil % 40,
         "listed": away or dice.random() < 0.05,
-        "reasons": "absent_long" if away else REASONS,
+        "reasons": pack_status("absent_long") if away else REASONS,
     }
     return tuple(row[name] for name in COLUMNS)

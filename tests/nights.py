@@ -168,6 +168,8 @@ def county_office(filed_office: CountyOffice, monkeypatch: pytest.MonkeyPatch) -
     kept = KeptEvidence()
     monkeypatch.setattr("serving.nightly.write_evidence", kept.write)
     monkeypatch.setattr("serving.nightly.remove_evidence", kept.remove)
+    monkeypatch.setattr("serving.pruning.remove_evidence", kept.remove)
+    monkeypatch.setattr("serving.pruning._let_files_go", lambda home, settings: None)
     monkeypatch.setattr("serving.explaining.read_evidence", kept.read)
     return filed_office
 
