@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from risk_model.errors import RiskModelError
 from risk_model.home import Home
 from risk_model.lake.attaching import attach, connect, has_table
 from risk_model.settings import Settings
@@ -41,6 +42,10 @@ _FACTS_OF = (
 )
 
 
+class ArchiveError(RiskModelError):
+    """The archive of contributions cannot be written or read."""
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Values, the class's values and contributions (log-odds) of scored pupils, shape (pupils, features)."""
@@ -54,7 +59,13 @@ class Evidence:
 
 
 def write_evidence(home: Home, settings: Settings, run_id: str, evidence: Evidence) -> None:
-    """Store the evidence of a run, in place of what an interrupted attempt may have left."""
+    """Store the evidence of a run, in place of what an interrupted attempt may have left.
+
+    Raises
+    ------
+    ArchiveError
+        It cannot be written.
+    """
     with _attached(home, settings, write=True) as con:
         con.register("pupils", _pupils(evidence))
         con.register("classes", _classes(evidence))
@@ -99,11 +110,20 @@ def _forget(con: duckdb.DuckDBPyConnection, run_ids: Sequence[str]) -> None:
 
 @contextmanager
 def _attached(home: Home, settings: Settings, *, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-    with connect(settings, home.data / "spill") as con:
-        attach(con, home.runs, "runs", write=write)
-        if write:
-            con.execute(TABLES)
-        yield con
+    import duckdb
+
+    try:
+        with connect(settings, home.data / "spill") as con:
+            attach(con, home.runs, "runs", write=write)
+            if write:
+                con.execute(TABLES)
+            yield con
+    except duckdb.Error as error:
+        said = str(error).partition("\n")[0].rstrip(".")
+        raise ArchiveError(
+            f"The contributions of runs cannot be {'written' if write else 'read'} in {home.runs}: {said}. "
+            "Nothing new was published; see that its disk has space and may be written, and run again."
+        ) from error
 
 
 def _pupils(evidence: Evidence) -> pa.Table:

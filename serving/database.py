@@ -19,6 +19,14 @@ from risk_model.settings import Settings
 MIGRATIONS = Path(__file__).with_name("migrations")
 BUSY_SECONDS = 30
 """How long a connection waits for another's transaction, and a reader for another's upgrade."""
+ADVICE = {
+    "disk is full": "free space on its disk and run again",
+    "no space left": "free space on its disk and run again",
+    "readonly": "make its folder writable and run again",
+    "read-only": "make its folder writable and run again",
+    "unable to open": "make its folder writable and run again",
+}
+"""What to do, by words of SQLite and PostgreSQL."""
 
 
 class DatabaseError(RiskModelError):
@@ -44,16 +52,15 @@ def open_database(home: Home, settings: Settings, *, create: bool = True) -> Ite
     if not create and settings.database_url is None and not home.service_database.exists():
         raise MissingError("Nothing is published yet. Run 'dropout-risk score' first.")
     home.data.mkdir(parents=True, exist_ok=True)
-    if settings.database_url is None:
+    if settings.database_url is None and not home.service_database.exists():  # it may lie on a read-only disk
         home.service_database.touch(mode=0o600)  # minors' data: the owner's alone
     engine = connect(url_of(home, settings))
     try:
         upgrade(engine, home)
         yield engine
     except SQLAlchemyError as error:
-        raise DatabaseError(
-            f"{_first_line(error)}. Nothing new was published; check the database."
-        ) from error
+        said = _first_line(error)
+        raise DatabaseError(f"{said}. Nothing new was published; {_advice(said)}.") from error
     finally:
         engine.dispose()
 
@@ -161,6 +168,18 @@ def _waiting_lock(home: Home, name: str) -> Iterator[None]:
         yield
     finally:
         holding.__exit__(None, None, None)
+
+
+def _advice(said: str) -> str:
+    """What to do about what the database said.
+
+    >>> _advice("database or disk is full")
+    'free space on its disk and run again'
+    """
+    for word, advice in ADVICE.items():
+        if word in said.lower():
+            return advice
+    return "check the database and run again"
 
 
 def _first_line(error: SQLAlchemyError) -> str:

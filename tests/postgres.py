@@ -14,8 +14,11 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import psycopg
+from sqlalchemy import make_url
 
 _NUMBERS = count(1)
+OTHER_USER = "nobody"
+"""Whom the server runs as where the tests run as root, which it refuses."""
 STARTS_WITHIN = 60
 """Seconds."""
 
@@ -27,14 +30,32 @@ class Cluster:
     folder: Path
     user: str
 
-    def new_database(self) -> str:
+    def new_database(self, tablespace: str = "pg_default") -> str:
         """The URL of an empty database."""
         name = f"office{next(_NUMBERS)}"
+        self.run(f"create database {name} tablespace {tablespace}")
+        return f"postgresql://{self.user}@/{name}?host={self.folder}"
+
+    @contextmanager
+    def database_on(self, folder: Path) -> Iterator[str]:
+        """The URL of an empty database whose tables lie in ``folder``, until the block ends."""
+        if os.getuid() == 0:
+            shutil.chown(folder, OTHER_USER)
+        space = f"space{next(_NUMBERS)}"
+        self.run(f"create tablespace {space} location '{folder}'")
+        url = self.new_database(space)
+        try:
+            yield url
+        finally:
+            self.run(f"drop database {make_url(url).database}")
+            self.run(f"drop tablespace {space}")
+
+    def run(self, statement: str) -> None:
+        """Run ``statement`` as the server's owner."""
         with psycopg.connect(
             host=str(self.folder), user=self.user, dbname="postgres", autocommit=True
         ) as con:
-            con.execute(f"create database {name}")
-        return f"postgresql://{self.user}@/{name}?host={self.folder}"
+            con.execute(statement)
 
 
 def binaries() -> Path | None:
@@ -62,7 +83,7 @@ def running_cluster(*, durable: bool = False) -> Iterator[Cluster]:
     # Not below a test's own folder: the server runs as another user, who may not enter there, and the path
     # of a socket has at most 107 characters.
     home = Path(tempfile.mkdtemp(prefix="cluster-", dir="/tmp"))
-    user = "nobody" if os.getuid() == 0 else ""
+    user = OTHER_USER if os.getuid() == 0 else ""
     other = ["setpriv", f"--reuid={user}", "--regid=nogroup", "--clear-groups"] if user else []
     if user:
         shutil.chown(home, user, "nogroup")

@@ -6,10 +6,14 @@ the time an undisturbed run takes, looks at what a reader finds, and runs the co
 
 from __future__ import annotations
 
+import contextlib
+import json
+import multiprocessing
 import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -143,3 +147,57 @@ def test_a_killed_run_leaves_the_previous_state_and_the_rerun_gives_the_same(cou
 @pytest.mark.parametrize("command", CASES)
 def test_fifty_kills_in_all(county, command, tmp_path):
     check_rounds(county, command, 17, tmp_path)
+
+
+STARTS = 50
+RUN_HELD = 5
+
+
+def _start(home: Path, arguments: list[str], answers: Path, barrier: Any) -> None:
+    """One start of the command, at the same moment as the others; its answer and exit code become a file."""
+    from risk_model.command.main import main
+
+    number = barrier.wait(240)
+    answer = answers / f"{number}.json"
+    with open(answer, "w") as out, open(os.devnull, "w") as nowhere:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(nowhere):
+            try:
+                code = main(["--home", str(home), "--json", *arguments], standalone_mode=False)
+            except SystemExit as ended:
+                code = ended.code
+    answer.rename(answers / f"{number}-{code or 0}.json")
+
+
+def test_fifty_simultaneous_starts_publish_one_run(county, tmp_path):
+    """One scores, the others are turned away or, come late, answer what it answered."""
+    home = tmp_path / "home"
+    shutil.copytree(county.home, home)
+    before = publications(home)
+    arguments = CASES["score"][0](county)
+    context = multiprocessing.get_context("forkserver")  # all import once, so that they start at once
+    context.set_forkserver_preload(
+        ["serving.nightly", "risk_model.features.snapshot", "risk_model.lake.reading"]
+    )
+    barrier = context.Barrier(STARTS)
+    processes = [
+        context.Process(target=_start, args=(home, arguments, tmp_path, barrier)) for _ in range(STARTS)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    answers = [
+        (json.loads(path.read_text()), int(path.stem.split("-")[1])) for path in tmp_path.glob("*-*.json")
+    ]
+    assert len(answers) == STARTS
+    runs = {answer["run_id"] for answer, code in answers if code in (0, 6)}
+    assert len(runs) == 1
+    assert {code for _, code in answers} <= {0, 6, RUN_HELD}
+    assert RUN_HELD in {code for _, code in answers}, "nobody came while another was at work"
+    assert publications(home) == before + 1
+    assert lists_of(home) != lists_of(county.home)
+
+
+def publications(home: Path) -> int:
+    with contextlib.closing(sqlite3.connect(home / "data" / "service.db")) as con:
+        return con.execute("select count(*) from publications").fetchone()[0]
