@@ -8,17 +8,24 @@ in only row by row.
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 import duckdb
 import pandas as pd
 
 from risk_model.cohort import build_cohort
 from risk_model.features.declared import FEATURES, FIRST_LEVEL, RELATIONS, features_of
+from risk_model.features.exam_terms import norms_of
 from risk_model.features.feature import COMPARED, Feature, Relation
-from risk_model.features.groundwork import lay_groundwork
+from risk_model.features.groundwork import lay_groundwork, set_variables
+from risk_model.parts import Part, keep_own_cohort, narrow
 from risk_model.registers.declared import REGISTERS
 from risk_model.settings import Settings
 from risk_model.timeline import build_diaries
+from risk_model.timeline.elsewhere import kept_for_others
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 LOOKBACK_DAYS = 260
 """Days of marks read before the snapshot: 90 school days across a long summer, or a whole term."""
@@ -38,7 +45,9 @@ COHORT_COLUMNS = (
 """Columns of ``cohort`` that stand before the features; its ``boarding`` is a feature."""
 
 
-def compute_features(con: duckdb.DuckDBPyConnection, day: date, settings: Settings) -> pd.DataFrame:
+def compute_features(
+    con: duckdb.DuckDBPyConnection, day: date, settings: Settings, part: Part | None = None
+) -> pd.DataFrame:
     """Timeline, cohort and features of ``day`` from ``known.*``, which the caller has cut by ``day``.
 
     Returns
@@ -47,20 +56,40 @@ def compute_features(con: duckdb.DuckDBPyConnection, day: date, settings: Settin
         One row per pupil enrolled or awaited, sorted by ``student_id``: the columns of ``cohort`` and one
         float64 column per feature (NaN = null, and everywhere where ``status`` is not ``scored``).
     """
-    lay_features(con, day, settings)
+    lay_features(con, day, settings, part)
     return con.execute(f"{SNAPSHOT_FEATURES} ORDER BY c.student_id").df()
 
 
-def lay_features(con: duckdb.DuckDBPyConnection, day: date, settings: Settings) -> None:
-    """The tables :data:`SNAPSHOT_FEATURES` reads, from ``known.*``, which the caller has cut by ``day``."""
-    diaries = build_diaries(con, day, since=day - timedelta(days=LOOKBACK_DAYS))
+def lay_features(
+    con: duckdb.DuckDBPyConnection, day: date, settings: Settings, part: Part | None = None
+) -> None:
+    """The tables :data:`SNAPSHOT_FEATURES` reads, from ``known.*``, which the caller has cut by ``day``.
+
+    With a ``part`` only pupils of its counties; the caller has made the tables of
+    :func:`risk_model.parts.take_over`.
+    """
+    present = _registers_present(con)  # anywhere: a county that sends no results is not one without exams
+    if part is not None:
+        narrow(con, part)
+    diaries = build_diaries(con, day, since=day - timedelta(days=LOOKBACK_DAYS), of_part=part is not None)
     build_cohort(con, day, settings.labels)
-    lay_groundwork(con, day, settings, diaries)
-    present = _registers_present(con)
+    if part is not None:
+        keep_own_cohort(con)
+    lay_groundwork(con, day, settings, diaries, of_part=part is not None)
     for relation in RELATIONS:
         con.execute(_pass_over(relation, present))
     con.execute(_first_level())
     con.execute(_second_level(present))
+
+
+def lay_for_others(
+    con: duckdb.DuckDBPyConnection, day: date, settings: Settings, part: Part
+) -> tuple[pa.Table, pa.Table]:
+    """What other parts take over of this one: see :mod:`risk_model.parts`; kept registers, then norms."""
+    narrow(con, part)
+    build_diaries(con, day, since=day - timedelta(days=LOOKBACK_DAYS))
+    set_variables(con, day, settings)
+    return kept_for_others(con), norms_of(con)
 
 
 def _registers_present(con: duckdb.DuckDBPyConnection) -> frozenset[str]:

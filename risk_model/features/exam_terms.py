@@ -9,6 +9,8 @@ the rows.
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from risk_model.features.sql import sql_list
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
 CORE_SUBJECTS = ("chinese", "math", "english")
 """Core subjects of compulsory education; spellings below mean the same."""
@@ -38,22 +41,24 @@ def half_year(day: str) -> str:
     return f"(2 * (year({day}) - (month({day}) < 8)::INTEGER) + (month({day}) BETWEEN 2 AND 7)::INTEGER)"
 
 
-def put_exam_terms(con: duckdb.DuckDBPyConnection) -> None:
-    """Make the temp table ``exam_terms`` from ``known.results``, ``spells`` and ``scored``."""
+def put_exam_terms(con: duckdb.DuckDBPyConnection, *, of_part: bool = False) -> None:
+    """Make the temp table ``exam_terms`` from ``known.results``, ``spells`` and ``scored``.
+
+    ``of_part``: norms of other counties are taken over from ``elsewhere_norms`` (:mod:`risk_model.parts`).
+    """
     import pyarrow as pa
 
     from risk_model.features.exam_kernels import terms_of_pupils
 
-    for statement in (_SUBJECTS, _EXAMS, _TAUGHT):
-        con.execute(statement)
-    exams = _arrays(con, "FROM exams")
-    taught = _arrays(con, "FROM taught ORDER BY pupil, from_day")
+    exams, cell, cells = _read(con)
+    norms = _sums(exams, cell, math.prod(cells))
+    if of_part:
+        _put_norms_elsewhere(con, norms, cells)
     pupils = np.sort(_arrays(con, "SELECT pupil FROM scored")["pupil"])
-    cell, table = _placed(exams, taught)
-    total, spread, n = _norms(exams, cell, table)
     places, halves, sums = terms_of_pupils(
-        *(exams[name] for name in ("pupil", "half", "what", "hundredths")), cell, n, total, spread, pupils
-    )
+        *(exams[name] for name in ("pupil", "half", "what", "hundredths")), cell, norms.n, norms.total,
+        norms.spread(), pupils,
+    )  # fmt: skip
     told = {
         "pupil": pa.array(pupils[places]),
         "half": pa.array(halves),
@@ -69,8 +74,56 @@ def _arrays(con: duckdb.DuckDBPyConnection, query: str) -> dict[str, NDArray[Any
     return {name: np.asarray(column) for name, column in con.execute(query).fetchnumpy().items()}
 
 
-def _placed(exams: dict[str, NDArray[Any]], taught: dict[str, NDArray[Any]]) -> tuple[NDArray[np.int32], int]:
-    """The cell of the table of norms (n,) of each exam, −1 without a grade; and how many cells there are.
+@dataclass(frozen=True)
+class Norms:
+    """What the scores of each cell of county, grade, subject and half-year add up to; each (cells,)."""
+
+    n: NDArray[np.int64]
+    total: NDArray[np.int64]
+    squares: NDArray[np.int64]
+
+    def spread(self) -> NDArray[np.float64]:
+        """n times the standard deviation; 0: not to be compared."""
+        # Whole numbers beyond 64 bits where a county has a million pupils of a grade.
+        variance = self.n.astype(object) * self.squares - self.total.astype(object) * self.total
+        found = np.sqrt(np.maximum(variance, 0).astype(np.float64))
+        return np.where(self.n >= FEWEST_SAT, found, 0.0)
+
+
+def norms_of(con: duckdb.DuckDBPyConnection) -> pa.Table:
+    """The norms of the counties of a part, for others: ``elsewhere_norms`` of :mod:`risk_model.parts`.
+
+    Needs the part's ``spells``, ``timeline_pupils`` and ``known.results``.
+    """
+    import pyarrow as pa
+
+    exams, cell, cells = _read(con)
+    norms = _sums(exams, cell, math.prod(cells))
+    filled = np.flatnonzero(norms.n)
+    county, grade, subject, half = np.unravel_index(filled, cells)
+    columns = (county, grade, subject, half, norms.n[filled], norms.total[filled], norms.squares[filled])
+    names = ("county", "grade", "subject", "half", "n", "total", "squares")
+    con.register("found_norms", pa.table(dict(zip(names, columns, strict=True))))
+    told = con.execute(_NORMS_FOR_OTHERS).to_arrow_table()
+    con.unregister("found_norms")
+    return told
+
+
+def _read(
+    con: duckdb.DuckDBPyConnection,
+) -> tuple[dict[str, NDArray[Any]], NDArray[np.int32], tuple[int, int, int, int]]:
+    """The exams, the cell of each in the table of norms (−1: no grade), and the table's shape."""
+    for statement in (_SUBJECTS, _EXAMS, _COUNTIES, _TAUGHT):
+        con.execute(statement)
+    exams = _arrays(con, "FROM exams")
+    taught = _arrays(con, "FROM taught ORDER BY pupil, from_day")
+    return exams, *_placed(exams, taught)
+
+
+def _placed(
+    exams: dict[str, NDArray[Any]], taught: dict[str, NDArray[Any]]
+) -> tuple[NDArray[np.int32], tuple[int, int, int, int]]:
+    """The cell of the table of norms (n,) of each exam, −1 without a grade; and the table's shape.
 
     Grade and county are those of the spell the pupil had begun last.
     """
@@ -85,23 +138,33 @@ def _placed(exams: dict[str, NDArray[Any]], taught: dict[str, NDArray[Any]]) -> 
         *(exams[name] for name in ("pupil", "day", "subject", "half")),
         *(begin, taught["from_day"], taught["grade"], taught["county"], subjects, halves, GRADES),
     )
-    return cell, counties * GRADES * subjects * halves
+    return cell, (counties, GRADES, subjects, halves)
 
 
-def _norms(
-    exams: dict[str, NDArray[Any]], cell: NDArray[np.int32], cells: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
-    """Sum of scores, n times their standard deviation (0: not to be compared) and n of each cell."""
+def _sums(exams: dict[str, NDArray[Any]], cell: NDArray[np.int32], cells: int) -> Norms:
     counted = (cell >= 0) & ((exams["what"] & SAT) > 0)
     at, score = cell[counted], exams["hundredths"][counted].astype(np.int64)
     n = np.bincount(at, minlength=cells).astype(np.int64)
     total, squares = np.zeros(cells, dtype=np.int64), np.zeros(cells, dtype=np.int64)
     np.add.at(total, at, score)
     np.add.at(squares, at, score * score)
-    # Whole numbers beyond 64 bits where a county has a million pupils of a grade.
-    variance = n.astype(object) * squares - total.astype(object) * total
-    spread = np.sqrt(np.maximum(variance, 0).astype(np.float64))
-    return total, np.where(n >= FEWEST_SAT, spread, 0.0), n
+    return Norms(n, total, squares)
+
+
+def _put_norms_elsewhere(
+    con: duckdb.DuckDBPyConnection, norms: Norms, cells: tuple[int, int, int, int]
+) -> None:
+    """Replace, in place, the norms of other counties, of which a few pupils were seen only."""
+    others = _arrays(con, "SELECT no FROM exam_counties WHERE county_id NOT IN (FROM part_counties)")["no"]
+    told = _arrays(con, _NORMS_ELSEWHERE)
+    known = (told["subject"] < cells[2]) & (told["half"] < cells[3])
+    at = np.ravel_multi_index(
+        tuple(told[name][known].astype(np.int64) for name in ("county", "grade", "subject", "half")), cells
+    )
+    for name in ("n", "total", "squares"):
+        table = getattr(norms, name)
+        table.reshape(cells)[others] = 0
+        table[at] = told[name][known]
 
 
 def _term_no(places: NDArray[np.int64]) -> NDArray[np.int32]:
@@ -133,14 +196,32 @@ WHERE r.assessed_on <= getvariable('snapshot')
   AND r.assessed_on > getvariable('snapshot') - INTERVAL {YEARS_BACK} YEAR
 """
 
+_COUNTIES = """
+CREATE OR REPLACE TEMP TABLE exam_counties AS
+SELECT county_id, (row_number() OVER (ORDER BY county_id) - 1)::INTEGER AS no
+FROM (SELECT DISTINCT county_id FROM spells)
+"""
+
 # Of two spells begun on one day the later school_id counts, so that the grade does not depend on the order
 # of the rows.
 _TAUGHT = """
 CREATE OR REPLACE TEMP TABLE taught AS
 SELECT n.student_no AS pupil, e.started_on - DATE '1970-01-01' AS from_day,
        max_by(e.grade, e.school_id)::SMALLINT AS grade, max_by(c.no, e.school_id) AS county
-FROM spells e JOIN timeline_pupils n USING (student_id)
-JOIN (SELECT county_id, (row_number() OVER (ORDER BY county_id) - 1)::INTEGER AS no
-      FROM (SELECT DISTINCT county_id FROM spells)) c USING (county_id)
+FROM spells e JOIN timeline_pupils n USING (student_id) JOIN exam_counties c USING (county_id)
 GROUP BY n.student_no, e.started_on
+"""
+
+_NORMS_FOR_OTHERS = """
+SELECT c.county_id, f.grade::SMALLINT AS grade, any_value(lower(s.subject)) AS subject,
+       f.half::SMALLINT AS half, f.n, f.total, f.squares
+FROM found_norms f JOIN exam_counties c ON c.no = f.county JOIN subjects s ON s.no = f.subject
+WHERE c.county_id IN (FROM part_counties) GROUP BY ALL ORDER BY ALL
+"""
+
+_NORMS_ELSEWHERE = """
+SELECT c.no AS county, e.grade, s.no AS subject, e.half, e.n, e.total, e.squares
+FROM elsewhere_norms e JOIN (SELECT * FROM exam_counties WHERE county_id NOT IN (FROM part_counties)) c
+    USING (county_id)
+JOIN (SELECT DISTINCT lower(subject) AS subject, no FROM subjects) s USING (subject)
 """

@@ -50,17 +50,28 @@ FROM recent GROUP BY school_id
 """
 
 
-def lay_groundwork(con: duckdb.DuckDBPyConnection, day: date, settings: Settings, diaries: Diaries) -> None:
+def lay_groundwork(
+    con: duckdb.DuckDBPyConnection,
+    day: date,
+    settings: Settings,
+    diaries: Diaries,
+    *,
+    of_part: bool = False,
+) -> None:
     """Make the tables of this module for the snapshot ``day``; the timeline and cohort are there.
 
-    Sets the variables ``snapshot`` (date), ``horizon_days`` and ``entitled_poverty`` (list of text)
-    that the relations read.
+    ``of_part``: they hold one part of a night, see :mod:`risk_model.parts`.
     """
-    con.execute("SET VARIABLE snapshot = ?::DATE", [day])
-    con.execute("SET VARIABLE horizon_days = ?::INTEGER", [settings.labels.horizon_days])
-    con.execute("SET VARIABLE entitled_poverty = ?::VARCHAR[]", [list(settings.aid.entitled_poverty)])
+    set_variables(con, day, settings)
     for statement in (SCORED, SCHOOL_WINDOWS):
         con.execute(statement)
     put_mark_counts(con, diaries)
     put_nearest_schools(con)
-    put_exam_terms(con)
+    put_exam_terms(con, of_part=of_part)
+
+
+def set_variables(con: duckdb.DuckDBPyConnection, day: date, settings: Settings) -> None:
+    """Set what the relations read: ``snapshot`` (date), ``horizon_days``, ``entitled_poverty`` (texts)."""
+    con.execute("SET VARIABLE snapshot = ?::DATE", [day])
+    con.execute("SET VARIABLE horizon_days = ?::INTEGER", [settings.labels.horizon_days])
+    con.execute("SET VARIABLE entitled_poverty = ?::VARCHAR[]", [list(settings.aid.entitled_poverty)])

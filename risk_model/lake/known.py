@@ -32,6 +32,17 @@ def create_views(con: duckdb.DuckDBPyConnection, day: date, filled: frozenset[st
         con.execute(f"CREATE OR REPLACE VIEW known.{register.name} AS {select}")
 
 
+def narrow_views(con: duckdb.DuckDBPyConnection, pupils: str) -> None:
+    """Let every view of a register of pupils hold only those in the table ``pupils(student_id)``."""
+    for register in REGISTERS.values():
+        if "student_id" in _names(register):
+            whole = f"{register.name}_of_all"
+            con.execute(f"DROP VIEW IF EXISTS known.{whole}")
+            con.execute(f"ALTER VIEW known.{register.name} RENAME TO {whole}")
+            some = f"FROM known.{whole} SEMI JOIN {pupils} USING (student_id)"
+            con.execute(f"CREATE VIEW known.{register.name} AS {some}")
+
+
 def _names(register: Register) -> list[str]:
     return [column.name for column in register.known]
 

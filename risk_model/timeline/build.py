@@ -34,6 +34,7 @@ from risk_model.timeline.diaries import (
     read_marks,
     read_stays,
 )
+from risk_model.timeline.elsewhere import put_kept_elsewhere
 from risk_model.timeline.marks import build_class_sizes, build_marks
 from risk_model.timeline.school_days import build_school_days
 from risk_model.timeline.spells import build_spells
@@ -55,11 +56,14 @@ def build_timeline(con: duckdb.DuckDBPyConnection, day: date, *, since: date) ->
     build_pupil_days(con)
 
 
-def build_diaries(con: duckdb.DuckDBPyConnection, day: date, *, since: date) -> Diaries:
+def build_diaries(
+    con: duckdb.DuckDBPyConnection, day: date, *, since: date, of_part: bool = False
+) -> Diaries:
     """The same timeline without a row per pupil and day: all tables but ``pupil_days``, and the diaries.
 
     Features and the cohort stand on it. Makes ``timeline_streaks(student_no, unexcused)`` besides: days
-    missed without excuse up to the last other mark, of pupils who have any.
+    missed without excuse up to the last other mark, of pupils who have any. ``of_part``: they hold one part
+    of a night, and what other counties' classes did is taken over (:mod:`risk_model.parts`).
     """
     build_spells(con, day, since)
     marks = read_marks(con, day, since)
@@ -68,6 +72,8 @@ def build_diaries(con: duckdb.DuckDBPyConnection, day: date, *, since: date) -> 
     build_class_sizes(con, day, since)
     build_school_days(con, day, since)
     build_class_days(con, day)
+    if of_part:
+        put_kept_elsewhere(con)
     diaries = Diaries(since, marks, stays, read_kept(con, marks.shape[1], since))
     put_streaks(con, diaries)
     return diaries

@@ -1,0 +1,108 @@
+"""A night in parts: some counties at a time, with the same result as all at once, to the last bit.
+
+A part sees the rows of every pupil who was ever enrolled in its counties, wherever these rows come from,
+and of those who share a household with them. That is all its own pupils' features look at, but for two
+things of pupils who came from elsewhere: whether their former class kept its register, and how their former
+county did in an exam. Those are worked out where all of that county's pupils are seen, and handed over:
+
+``elsewhere_kept(class_key, day, complete)``
+    Days on which a class kept its register, of classes with a pupil who was enrolled in another county, too.
+``elsewhere_norms(county_id, grade, subject, half, n, total, squares)``
+    See :func:`risk_model.features.exam_terms.norms_of`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from risk_model.lake.known import narrow_views
+from risk_model.timeline.elsewhere import KEPT
+from risk_model.timeline.spells import UNKNOWN_COUNTY
+
+if TYPE_CHECKING:
+    import duckdb
+
+NORMS = (
+    "elsewhere_norms(county_id VARCHAR, grade SMALLINT, subject VARCHAR, half SMALLINT, "
+    "n BIGINT, total BIGINT, squares BIGINT)"
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The counties whose pupils are listed in one part of a night."""
+
+    counties: tuple[str, ...]
+
+
+def plan(con: duckdb.DuckDBPyConnection, day: date, most: int) -> tuple[Part, ...]:
+    """All counties with a pupil ever enrolled as known on ``day``, put together to at most ``most`` pupils.
+
+    A county with more is a part of its own: it is ranked as a whole. Needs ``known.*`` of the day. No
+    enrolment known: no part.
+    """
+    found = con.execute(_COUNTIES, {"day": day, "unknown": UNKNOWN_COUNTY}).fetchall()
+    return tuple(Part(counties) for counties in _together(found, most))
+
+
+def _together(counties: Sequence[tuple[str, int]], most: int) -> Iterator[tuple[str, ...]]:
+    gathered: list[str] = []
+    held = 0
+    for county, pupils in counties:
+        if gathered and held + pupils > most:
+            yield tuple(gathered)
+            gathered, held = [], 0
+        gathered.append(county)
+        held += pupils
+    if gathered:
+        yield tuple(gathered)
+
+
+def narrow(con: duckdb.DuckDBPyConnection, part: Part) -> None:
+    """Let ``known.*`` hold only what the part looks at; a later ``known_on`` widens it again."""
+    con.execute("CREATE OR REPLACE TEMP TABLE part_counties(county_id VARCHAR)")
+    con.execute("INSERT INTO part_counties SELECT unnest(?::VARCHAR[])", [list(part.counties)])
+    con.execute(_PUPILS, {"unknown": UNKNOWN_COUNTY})
+    narrow_views(con, "part_pupils")
+
+
+def take_over(
+    con: duckdb.DuckDBPyConnection, kept: Sequence[str] = (), norms: Sequence[str] = (), reader: str = ""
+) -> None:
+    """Make the two ``elsewhere_…`` tables from Parquet files (none: empty).
+
+    ``reader`` is what ``read_parquet`` takes besides, as the key of encrypted files.
+    """
+    for table, files in ((KEPT, kept), (NORMS, norms)):
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {table}")
+        if files:
+            name = table.partition("(")[0]
+            con.execute(f"INSERT INTO {name} FROM read_parquet({list(files)}{reader})")
+
+
+def keep_own_cohort(con: duckdb.DuckDBPyConnection) -> None:
+    """Leave in ``cohort`` only pupils listed in the part's counties."""
+    con.execute("DELETE FROM cohort WHERE county_id NOT IN (FROM part_counties)")
+
+
+# A pupil counts where enrolled lately; counties without one are kept, for somebody may be awaited there.
+_COUNTIES = """
+SELECT coalesce(s.county_id, $unknown) AS county_id,
+    count(DISTINCT e.student_id) FILTER (e.started_on <= $day AND coalesce(e.ended_on > $day, true)) AS pupils
+FROM known.enrolments e LEFT JOIN known.schools s USING (school_id) GROUP BY ALL ORDER BY ALL
+"""
+
+_PUPILS = """
+CREATE OR REPLACE TEMP TABLE part_pupils AS
+WITH own AS (
+    SELECT DISTINCT e.student_id FROM known.enrolments e LEFT JOIN known.schools s USING (school_id)
+    WHERE coalesce(s.county_id, $unknown) IN (FROM part_counties)),
+households AS (
+    SELECT DISTINCT household_id FROM known.families SEMI JOIN own USING (student_id)
+    WHERE household_id IS NOT NULL)
+SELECT student_id FROM own
+UNION SELECT student_id FROM known.families SEMI JOIN households USING (household_id)
+"""

@@ -1,0 +1,126 @@
+"""A night in parts is the same night: pupils who moved between counties bring all of their history along."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+
+from risk_model.features.declared import FEATURES
+from risk_model.features.snapshot import snapshot_frame, told_to_others
+from risk_model.home import Home
+from risk_model.lake.reading import Lake, open_lake
+from risk_model.parts import Part, plan, take_over
+from risk_model.settings import Settings
+from tests.county import dropout_risk, simulate
+
+AUTUMN, SUMMER = date(2025, 11, 20), date(2025, 8, 20)
+COUNTIES = 5
+
+
+def scattered(registers: Path, *, calendar: bool) -> None:
+    """Deal the schools out to five counties, one of which no register names; most pupils move at grade 7."""
+    with duckdb.connect() as con:
+        con.sql(f"""
+            SELECT * REPLACE (nullif('C' || (row_number() OVER (ORDER BY school_id) % {COUNTIES}), 'C0')
+                AS county_id, NULL AS township_id)
+            FROM read_csv('{registers}/schools.csv', all_varchar = true)
+        """).write_csv(f"{registers}/schools.new", header=True)
+        con.sql(f"""
+            SELECT * REPLACE ('C' || n AS county_id)
+            FROM read_csv('{registers}/calendar.csv', all_varchar = true), range(1, {COUNTIES}) AS counties(n)
+        """).write_csv(f"{registers}/calendar.new", header=True)
+    Path(f"{registers}/schools.new").replace(registers / "schools.csv")
+    Path(f"{registers}/calendar.new").replace(registers / "calendar.csv")
+    if not calendar:
+        (registers / "calendar.csv").unlink()
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["calendar", "no calendar"])
+def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    folder = tmp_path_factory.mktemp("province")
+    registers = simulate(folder / "registers", students=1500, years=2, seed=5)
+    scattered(registers, calendar=request.param)
+    answer = dropout_risk(folder / "home", "import", str(registers), "--max-rejected", "0.2")
+    assert answer.code == 0, answer.stderr
+    return Home(folder / "home")
+
+
+@pytest.fixture(name="lake")
+def open_registers(home: Home) -> Iterator[Lake]:
+    with open_lake(home, Settings()) as lake:
+        yield lake
+
+
+def handed_over(lake: Lake, day: date, parts: tuple[Part, ...], folder: Path) -> dict[str, list[str]]:
+    """What the parts tell each other, as files."""
+    import pyarrow.parquet as pq
+
+    files: dict[str, list[str]] = {"kept": [], "norms": []}
+    for number, part in enumerate(parts):
+        told = told_to_others(lake, day, Settings(), part)
+        for (name, kept), table in zip(files.items(), told, strict=True):
+            pq.write_table(table, folder / f"{name}{number}.parquet")
+            kept.append(str(folder / f"{name}{number}.parquet"))
+    return files
+
+
+def in_parts(lake: Lake, day: date, most: int, folder: Path) -> tuple[list[pd.DataFrame], int]:
+    lake.known_on(day)
+    parts = plan(lake.con, day, most)
+    take_over(lake.con, **handed_over(lake, day, parts, folder))
+    return [snapshot_frame(lake, day, Settings(), part) for part in parts], len(parts)
+
+
+def movers(lake: Lake) -> int:
+    """Pupils with marks under two counties within the days looked back."""
+    found = lake.con.execute("""
+        SELECT count(*) FROM (
+            SELECT t.student_no FROM timeline_stays t JOIN timeline_classes c USING (class_no)
+            GROUP BY t.student_no HAVING count(DISTINCT c.county_id) > 1)""").fetchall()
+    return int(found[0][0])
+
+
+@pytest.mark.parametrize("day", [AUTUMN, SUMMER], ids=["autumn", "summer"])
+@pytest.mark.parametrize("most", [1, 700], ids=["county by county", "some counties at a time"])
+def test_parts_add_up_to_the_night_to_the_last_bit(lake, tmp_path, day, most):
+    whole = snapshot_frame(lake, day, Settings())
+    assert movers(lake) >= (50 if day == AUTUMN else 1)
+    frames, parts = in_parts(lake, day, most, tmp_path)
+    assert parts == COUNTIES if most == 1 else 1 < parts < COUNTIES
+    together = pd.concat(frames).sort_values("student_id", ignore_index=True).astype(whole.dtypes)
+    pd.testing.assert_frame_equal(together, whole, check_exact=True)
+    assert whole["county_id"].nunique() == COUNTIES
+    features = whole.select_dtypes("float64")
+    assert (features.notna().sum() > 0).mean() > 0.9
+
+
+def test_without_what_the_others_tell_a_pupil_who_moved_would_come_out_otherwise(lake, tmp_path):
+    """The test above could tell: it is not equal by itself."""
+    whole = snapshot_frame(lake, AUTUMN, Settings())
+    lake.known_on(AUTUMN)
+    take_over(lake.con)
+    parts = plan(lake.con, AUTUMN, 1)
+    alone = pd.concat([snapshot_frame(lake, AUTUMN, Settings(), part) for part in parts])
+    alone = alone.sort_values("student_id", ignore_index=True)
+    different = (alone != whole) & ~(alone.isna() & whole.isna())
+    differs = {feature.family for feature in FEATURES if different[feature.name].any()}
+    assert {"attendance", "learning"} <= differs
+
+
+def test_a_county_larger_than_asked_is_a_part_of_its_own(lake):
+    lake.known_on(AUTUMN)
+    everything = plan(lake.con, AUTUMN, 10**9)
+    assert len(everything) == 1
+    assert {county for part in plan(lake.con, AUTUMN, 1) for county in part.counties} == set(
+        everything[0].counties
+    )
+
+
+def test_no_enrolment_known_is_no_part(lake):
+    lake.known_on(date(2000, 1, 1))
+    assert plan(lake.con, date(2000, 1, 1), 100) == ()
