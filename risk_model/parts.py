@@ -13,11 +13,12 @@ county did in an exam. Those are worked out where all of that county's pupils ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from risk_model.cohort import OPEN_CASE_DAYS
 from risk_model.lake.known import narrow_views
 from risk_model.timeline.elsewhere import KEPT
 from risk_model.timeline.spells import UNKNOWN_COUNTY
@@ -38,27 +39,30 @@ class Part:
     counties: tuple[str, ...]
 
 
-def plan(con: duckdb.DuckDBPyConnection, day: date, most: int) -> tuple[Part, ...]:
-    """All counties with a pupil ever enrolled as known on ``day``, put together to at most ``most`` pupils.
+def counties_of(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, int]:
+    """Pupils of lately of every county that ever had one, as known on ``day``; needs ``known.*`` of it."""
+    asked = {"day": day, "unknown": UNKNOWN_COUNTY, "lately": OPEN_CASE_DAYS}
+    return {county: int(pupils) for county, pupils in con.execute(_COUNTIES, asked).fetchall()}
 
-    A county with more is a part of its own: it is ranked as a whole. Needs ``known.*`` of the day. No
-    enrolment known: no part.
+
+def plan(counties: Mapping[str, int], most: int) -> tuple[Part, ...]:
+    """Counties put together, in their order, to at most ``most`` pupils.
+
+    A county with more is a part of its own: it is ranked as a whole.
+
+    >>> [part.counties for part in plan({"A": 40, "B": 50, "C": 200, "D": 1}, 100)]
+    [('A', 'B'), ('C',), ('D',)]
     """
-    found = con.execute(_COUNTIES, {"day": day, "unknown": UNKNOWN_COUNTY}).fetchall()
-    return tuple(Part(counties) for counties in _together(found, most))
-
-
-def _together(counties: Sequence[tuple[str, int]], most: int) -> Iterator[tuple[str, ...]]:
-    gathered: list[str] = []
+    parts: list[Part] = []
     held = 0
-    for county, pupils in counties:
-        if gathered and held + pupils > most:
-            yield tuple(gathered)
-            gathered, held = [], 0
-        gathered.append(county)
-        held += pupils
-    if gathered:
-        yield tuple(gathered)
+    for county, pupils in counties.items():
+        if parts and held + pupils <= most:
+            parts[-1] = Part((*parts[-1].counties, county))
+            held += pupils
+        else:
+            parts.append(Part((county,)))
+            held = pupils
+    return tuple(parts)
 
 
 def narrow(con: duckdb.DuckDBPyConnection, part: Part) -> None:
@@ -88,10 +92,11 @@ def keep_own_cohort(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("DELETE FROM cohort WHERE county_id NOT IN (FROM part_counties)")
 
 
-# A pupil counts where enrolled lately; counties without one are kept, for somebody may be awaited there.
+# A pupil counts where enrolled lately, as before a summer; counties without one have a part, too.
 _COUNTIES = """
 SELECT coalesce(s.county_id, $unknown) AS county_id,
-    count(DISTINCT e.student_id) FILTER (e.started_on <= $day AND coalesce(e.ended_on > $day, true)) AS pupils
+    count(DISTINCT e.student_id) FILTER (
+        e.started_on <= $day AND coalesce(e.ended_on > $day::DATE - $lately, true)) AS pupils
 FROM known.enrolments e LEFT JOIN known.schools s USING (school_id) GROUP BY ALL ORDER BY ALL
 """
 

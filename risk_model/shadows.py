@@ -6,12 +6,13 @@ list, page or explanation reads. Written by the night, read when two versions ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from risk_model.home import Home
@@ -55,18 +56,33 @@ class Night:
 
 
 def write_shadow(
-    home: Home, settings: Settings, run_id: str, as_of: date, versions: tuple[str, str], rows: pd.DataFrame
-) -> None:
+    home: Home,
+    settings: Settings,
+    run_id: str,
+    as_of: date,
+    versions: tuple[str, str],
+    parts: Iterable[pd.DataFrame],
+) -> tuple[int, int, int, int]:
     """Store a night of ``versions`` (champion, challenger), in place of what an earlier attempt left.
 
-    ``rows`` has the columns of ``COLUMNS``.
+    The frames of ``parts`` have the columns of ``COLUMNS``. Answers the counts of :class:`Night`: pupils,
+    listed by the champion, by the challenger, by both.
     """
+    counts = np.zeros(4, dtype=np.int64)
     with _attached(home, settings, write=True) as con:
-        con.register("written", rows[list(COLUMNS)])
         con.execute("begin")
         con.execute("delete from runs.shadows where run_id = ?", [run_id])
-        con.execute("insert into runs.shadows select ?, ?, ?, ?, * from written", [run_id, as_of, *versions])
+        for rows in parts:
+            con.register("written", rows[list(COLUMNS)])
+            con.execute(
+                "insert into runs.shadows select ?, ?, ?, ?, * from written", [run_id, as_of, *versions]
+            )
+            con.unregister("written")
+            champions, own = rows["champion_listed"].astype(bool), rows["listed"].astype(bool)
+            counts += (len(rows), int(champions.sum()), int(own.sum()), int((champions & own).sum()))
         con.execute("commit")
+    pupils, listed, would_list, both = (int(count) for count in counts)
+    return pupils, listed, would_list, both
 
 
 def nights(home: Home, settings: Settings, version: str, other: str | None = None) -> tuple[Night, ...]:

@@ -1,49 +1,45 @@
 """What every pupil's score was made of: values, the class's values and contributions of every run.
 
-Kept in an encrypted DuckLake of its own (``data/runs``), a file or more per run; the service database
-holds only what lists show. A run is written in one transaction, before it is published, and writing
-it again replaces it.
+The parts of a run write it (:mod:`serving.parts`), encrypted, one file each, and there it stays
+(:mod:`serving.run_files`); the service database holds only what lists show.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from risk_model.errors import RiskModelError
 from risk_model.home import Home
 from risk_model.lake.attaching import attach, connect, has_table
 from risk_model.settings import Settings
+from serving.run_files import EVIDENCE, RunFiles
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-TABLES = """
-create table if not exists runs.facts (
-    run_id varchar, student_id varchar, class_no integer, "values" blob, contributions blob);
-create table if not exists runs.class_facts (run_id varchar, class_no integer, "values" blob)
-"""
+FACTS, CLASS_FACTS = EVIDENCE
+NUMBER = np.dtype("<f8")
 """A matrix's row is a blob of little-endian float64: as a list each number would be encoded by itself, which
 takes twice as long. A class's values are kept once for all its pupils."""
-NUMBER = np.dtype("<f8")
-LISTS = "evidence"
-"""Runs of versions before 25 November 2026 lie in this table, a list of numbers a row; they are only read."""
-_WHERE = "run_id in (select unnest(?::varchar[])) and student_id = ?"
-_LISTS_OF = f'select run_id, "values", class_values, contributions from runs.{LISTS} where {_WHERE}'
 _FACTS_OF = (
-    'select f.run_id, f."values", c."values", f.contributions '
-    f"from (from runs.facts where {_WHERE}) f join runs.class_facts c using (run_id, class_no)"
+    'select f."values", c."values", f.contributions '
+    "from (from {facts} where student_id = ?) f join {classes} c "
+    "on c.class_no = f.class_no and parse_dirpath(c.filename) = parse_dirpath(f.filename)"
 )
 
-
-class ArchiveError(RiskModelError):
-    """The archive of contributions cannot be written or read."""
+LAKE_TABLES = {
+    "evidence": 'select run_id, "values", class_values, contributions from runs.evidence '
+    "where run_id in (select unnest(?::varchar[])) and student_id = ?",
+    "facts": 'select f.run_id, f."values", c."values", f.contributions from runs.facts f '
+    "join runs.class_facts c using (run_id, class_no) "
+    "where f.run_id in (select unnest(?::varchar[])) and f.student_id = ?",
+}
+"""Runs of versions before 26 November 2026 lie in a DuckLake beside; they are only read and removed."""
 
 
 @dataclass(frozen=True)
@@ -58,72 +54,68 @@ class Evidence:
     contributions: NDArray[np.float64]
 
 
-def write_evidence(home: Home, settings: Settings, run_id: str, evidence: Evidence) -> None:
-    """Store the evidence of a run, in place of what an interrupted attempt may have left.
-
-    Raises
-    ------
-    ArchiveError
-        It cannot be written.
-    """
-    with _attached(home, settings, write=True) as con:
-        con.register("pupils", _pupils(evidence))
-        con.register("classes", _classes(evidence))
-        con.execute("begin")
-        _forget(con, [run_id])
-        con.execute("insert into runs.facts select ?, * from pupils", [run_id])
-        con.execute("insert into runs.class_facts select ?, * from classes", [run_id])
-        con.execute("commit")
+def evidence_tables(evidence: Evidence) -> dict[str, pa.Table]:
+    """The files of a part, by name; pupils in the order of their identifiers, so that one is found fast."""
+    return {FACTS: _pupils(evidence).sort_by("student_id"), CLASS_FACTS: _classes(evidence)}
 
 
-def remove_evidence(home: Home, settings: Settings, run_ids: Sequence[str]) -> None:
-    """Forget runs that were never completed."""
-    with _attached(home, settings, write=True) as con:
-        _forget(con, run_ids)
+def remove_evidence(home: Home, settings: Settings, run_ids: Iterable[str]) -> None:
+    """Forget these runs."""
+    runs = list(run_ids)
+    for run_id in runs:
+        RunFiles.of(home, run_id).remove()
+    if not (home.runs / "catalog.sqlite").exists():
+        return
+    with connect(settings, home.data / "spill") as con:
+        attach(con, home.runs, "runs", write=True)
+        for table in ("evidence", "facts", "class_facts"):
+            if has_table(con, "runs", table):
+                con.execute(f"delete from runs.{table} where run_id in (select unnest(?::varchar[]))", [runs])
 
 
 def read_evidence(
     home: Home, settings: Settings, run_ids: Sequence[str], student_id: str
 ) -> dict[str, dict[str, list[float]]]:
     """The pupil's evidence in each run that has some; null values are NaN."""
-    asked = [list(run_ids), student_id]
     kept: dict[str, dict[str, list[float]]] = {}
-    with _attached(home, settings, write=False) as con:
-        if has_table(con, "runs", LISTS):
-            kept |= {run_id: _named(parts) for run_id, *parts in con.execute(_LISTS_OF, asked).fetchall()}
-        if has_table(con, "runs", "facts"):
-            for run_id, *parts in con.execute(_FACTS_OF, asked).fetchall():
-                kept[run_id] = _named([np.frombuffer(part, NUMBER).tolist() for part in parts])
+    with connect(settings, home.data / "spill") as con:
+        older = []
+        for run_id in run_ids:
+            run = RunFiles.of(home, run_id)
+            if not run.files(FACTS):
+                older.append(run_id)
+            elif found := _read(con, run, student_id):
+                kept[run_id] = found
+        if older and (home.runs / "catalog.sqlite").exists():
+            kept |= _of_the_lake(con, home, older, student_id)
     return kept
 
 
-def _named(parts: Sequence[list[float]]) -> dict[str, list[float]]:
-    return dict(zip(("values", "class_values", "contributions"), parts, strict=True))
+def _read(con: duckdb.DuckDBPyConnection, run: RunFiles, student_id: str) -> dict[str, list[float]] | None:
+    sources = {
+        "facts": run.source(con, run.files(FACTS), ", filename = true"),
+        "classes": run.source(con, run.files(CLASS_FACTS), ", filename = true"),
+    }
+    found = con.execute(_FACTS_OF.format(**sources), [student_id]).fetchall()
+    return _named(found[0]) if found else None
 
 
-def _forget(con: duckdb.DuckDBPyConnection, run_ids: Sequence[str]) -> None:
-    for table in ("facts", "class_facts"):
-        con.execute(
-            f"delete from runs.{table} where run_id in (select unnest(?::varchar[]))", [list(run_ids)]
-        )
+def _of_the_lake(
+    con: duckdb.DuckDBPyConnection, home: Home, run_ids: Sequence[str], student_id: str
+) -> dict[str, dict[str, list[float]]]:
+    attach(con, home.runs, "runs")
+    asked = [list(run_ids), student_id]
+    return {
+        run_id: _named(parts)
+        for table, query in LAKE_TABLES.items()
+        if has_table(con, "runs", table)
+        for run_id, *parts in con.execute(query, asked).fetchall()
+    }
 
 
-@contextmanager
-def _attached(home: Home, settings: Settings, *, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-    import duckdb
-
-    try:
-        with connect(settings, home.data / "spill") as con:
-            attach(con, home.runs, "runs", write=write)
-            if write:
-                con.execute(TABLES)
-            yield con
-    except duckdb.Error as error:
-        said = str(error).partition("\n")[0].rstrip(".")
-        raise ArchiveError(
-            f"The contributions of runs cannot be {'written' if write else 'read'} in {home.runs}: {said}. "
-            "Nothing new was published; see that its disk has space and may be written, and run again."
-        ) from error
+def _named(parts: Sequence[list[float] | bytes]) -> dict[str, list[float]]:
+    numbers = [np.frombuffer(part, NUMBER).tolist() if isinstance(part, bytes) else part for part in parts]
+    return dict(zip(("values", "class_values", "contributions"), numbers, strict=True))
 
 
 def _pupils(evidence: Evidence) -> pa.Table:

@@ -22,18 +22,47 @@ LAYOUTS = {".csv": "csv", ".xlsx": "xlsx", ".json": "json", ".parquet": "parquet
 """The format a file's ending asks for."""
 
 
+def _size(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    from risk_model.settings import size_in_bytes
+
+    try:
+        size_in_bytes(text or "1GB")
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return text
+
+
 @command("score")
 @click.option("--as-of", type=DAY, help="Score as of this day. [default: the latest the registers know of]")
-@click.option("--workers", type=click.IntRange(min=1), help="Threads to compute with. [default: all]")
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Processors to work with. [default: all of this machine]"
+)
+@click.option("--scheduler", metavar="ADDRESS", help="Let this Dask cluster work, as tcp://host:8786.")
+@click.option(
+    "--memory-limit",
+    metavar="SIZE",
+    callback=_size,
+    help="What all processes may use together, as 4GB. [default: setting]",
+)
 @click.option(
     "--force", is_flag=True, help="Publish although the cohort is empty or much smaller than the last."
 )
 @click.option("--republish", is_flag=True, help="Publish although a newer run is published.")
-def score(office: Office, as_of: date | None, workers: int | None, force: bool, republish: bool) -> Result:
+def score(
+    office: Office,
+    as_of: date | None,
+    workers: int | None,
+    scheduler: str | None,
+    memory_limit: str | None,
+    force: bool,
+    republish: bool,
+) -> Result:
     """Score, rank and explain everybody, and publish the lists."""
     from serving.nightly import Order, score_night
 
-    order = Order(as_of, force=force, republish=republish, workers=workers)
+    if workers is not None and scheduler is not None:
+        raise UsageError("--workers and --scheduler exclude each other: a cluster brings its own workers.")
+    order = Order(as_of, force, republish, workers, scheduler, memory_limit)
     document = score_night(office.home, office.settings, order, office.say)
     return Result(document, _score_text(document), HELD_BACK if document["held_back"] else 0)
 

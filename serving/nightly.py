@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import json
-import resource
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from hashlib import blake2b
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from risk_model.errors import BundleError, MissingError, UsageError
+from risk_model.errors import MissingError, UsageError
 from risk_model.home import Home
-from risk_model.quality import HeldBack, judge_registers, judge_size, registers_kept, two_open_spells
+from risk_model.quality import HeldBack, judge_size
 from risk_model.registry import Champion, Registry
 from risk_model.settings import Settings
 from serving import pruning, publication
-from serving.archive import remove_evidence, write_evidence
+from serving.archive import remove_evidence
 from serving.database import open_database
-from serving.publication import COLUMNS, RunKey
-from serving.scoring import Scores, rows_of, schools_of, score
+from serving.parts import ROWS, SHADOW, Task, Told, hand_over, score_part
+from serving.publication import Row, RunKey
+from serving.run_files import RunFiles, open_runs
+from serving.scoring import features_of, rows_of
 from serving.shadow import shadow
+from serving.sharing import shared_out
 from serving.tables import PUBLISHED, REFUSED, STORED
+from serving.tally import Stopwatch, Tally
+from serving.workers import hired
 
 if TYPE_CHECKING:
+    import pandas as pd
     from sqlalchemy import Connection, Engine
 
-    from risk_model.features.feature import Feature
     from risk_model.lake.reading import Lake
     from risk_model.model.bundle import Bundle
 
@@ -47,25 +50,11 @@ class Order:
     republish: bool = False
     """Publish although a newer run is published."""
     workers: int | None = None
-    """Threads of DuckDB; none = all."""
-
-
-class Stopwatch:
-    """Seconds spent in each named part of a run."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._begun = self._last = perf_counter()
-
-    def lap(self, part: str) -> None:
-        """Book the time since the last lap to ``part``."""
-        now = perf_counter()
-        self.seconds[part] = now - self._last
-        self._last = now
-
-    def so_far(self) -> dict[str, float]:
-        """The parts, and the total."""
-        return {**self.seconds, "total": perf_counter() - self._begun}
+    """Processors to work with; none = all of this machine."""
+    scheduler: str | None = None
+    """Address of a Dask cluster that does the work instead."""
+    memory_limit: str | None = None
+    """What all processes together may use, as ``4GB``; none = the setting."""
 
 
 def score_night(home: Home, settings: Settings, order: Order, say: Callable[[str], None]) -> dict[str, Any]:
@@ -97,7 +86,7 @@ def score_night(home: Home, settings: Settings, order: Order, say: Callable[[str
         open_database(home, settings) as engine,
     ):
         key = _key(lake, champion, settings, order.as_of)
-        _sweep(home, settings, engine)
+        _sweep(home, settings, engine, key.digest)
         document = _answered(engine, settings, key, order)
         if document is None:
             document = _scored(home, settings, order, lake, engine, champion, key, say)
@@ -118,12 +107,22 @@ def _no_champion(registry: Registry) -> str:
     )
 
 
-def _sweep(home: Home, settings: Settings, engine: Engine) -> None:
-    """Clear what killed runs have left: contributions first, for the rows name what to clear."""
-    left = publication.abandoned(engine)
+def _sweep(home: Home, settings: Settings, engine: Engine, run_id: str) -> None:
+    """Clear what killed runs have left, but for the parts of this one, which goes on with them.
+
+    Contributions first, for the rows name what to clear.
+    """
+    left = [run for run in publication.abandoned(engine) if run != run_id]
     if left:
         remove_evidence(home, settings, left)
-        publication.sweep(engine)
+    publication.sweep(engine)
+    for run in open_runs(home):
+        with engine.connect() as connection:
+            complete = publication.find(connection, run.folder.name) is not None
+        if complete:
+            run.close()
+        elif run.folder.name != run_id:
+            run.remove()
 
 
 def _key(lake: Lake, champion: Champion, settings: Settings, as_of: date | None) -> RunKey:
@@ -163,42 +162,69 @@ def _scored(
     key: RunKey,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
-    from risk_model.features.snapshot import snapshot_frame
-
     watch = Stopwatch()
-    if order.workers is not None:
-        lake.con.execute(f"set threads = {order.workers:d}")
     bundle = champion.load()
-    features = declared(bundle.features)
-    say(f"Features of {key.as_of} …")
-    frame = snapshot_frame(lake, key.as_of, settings)
-    suspicious = judge_registers(registers_kept(lake.con, key.as_of, settings.quality), settings.quality)
-    findings = [finding.as_document() for finding in two_open_spells(lake.con, key.as_of)]
-    watch.lap("features")
-    say(f"Risk, rank and reasons of {len(frame):,} pupils …")
-    scores = score(frame, bundle, features, settings.list)
-    watch.lap("explain")
+    features_of(bundle.features)  # a model that cannot be served is told before anything is computed
+    challenger = Registry(home, settings).challenger()
+    shares = shared_out(settings, order, lake, key.as_of)
+    tasks = [
+        Task(
+            home,
+            shares.settings,
+            key.digest,
+            key.as_of,
+            lake.snapshot,
+            part,
+            champion,
+            challenger,
+            shares.threads,
+        )
+        for part in shares.parts
+    ]
+    files = RunFiles.of(home, key.digest)
+    files.open({"parts": sorted(task.name for task in tasks), "challenger": challenger and challenger.digest})
+    run = publication.begin(engine, key, bundle.base, bundle.features)
+    tally = Tally()
+    with hired(shares.processes, order.scheduler) as workers:
+        if len(tasks) > 1:
+            say(f"What {len(tasks)} parts of the night tell each other …")
+            for _ in workers.each(hand_over, tasks):
+                pass
+        watch.lap("features")
+        say(f"Features, risk, rank and reasons of {key.as_of} …")
+        for told in workers.each(score_part, tasks):
+            watch.lap("explain")
+            publication.stage(engine, run, _rows(lake, files, told), told.schools)
+            tally.add(told)
+            watch.lap("publish")
     say("Publishing …")
-    schools = schools_of(lake.con, scores.frame, suspicious)
-    rows = rows_of(scores.frame, COLUMNS)
-    names = tuple(feature.name for feature in features)
-    run = publication.begin(engine, key, scores.base, names)
-    publication.stage(engine, run, rows, schools)
-    write_evidence(home, settings, key.digest, scores.evidence)
-    with engine.connect() as connection:
-        publication.check(connection, run, len(rows))
     with engine.begin() as connection:
+        publication.check(connection, run, tally.students)
         watch.lap("publish")
-        document = _document(key, scores, watch)
-        document["findings"] = findings
+        document = _document(key, tally, watch)
         document["model_origin"] = _origin(home, settings, champion, bundle)
         document["model_ground"] = _ground(bundle)
         document["capacity"] = settings.list.model_dump(include=CAPACITY)
         document["shadow"] = None
         decided = _decide(connection, settings, run, key, order, document)
-    decided["shadow"] = shadow(home, settings, key, frame, scores.frame, say)
-    publication.amend(engine, run, decided)
+    if challenger is not None:
+        rows = _shadow_rows(lake, files, tasks)
+        decided["shadow"] = shadow(home, settings, key, challenger, rows, tally.shadow_failed, say)
+        publication.amend(engine, run, decided)
+    files.close()
     return decided
+
+
+def _rows(lake: Lake, files: RunFiles, told: Told) -> list[Row]:
+    """The rows of a part as the service database takes them."""
+    source = files.source(lake.con, files.files(ROWS, [told.name]))
+    return rows_of(lake.con.execute(f"from {source}").to_arrow_table())
+
+
+def _shadow_rows(lake: Lake, files: RunFiles, tasks: Sequence[Task]) -> Iterator[pd.DataFrame]:
+    """The challenger's rows, a part at a time."""
+    for task in tasks:
+        yield lake.con.execute(f"from {files.source(lake.con, files.files(SHADOW, [task.name]))}").df()
 
 
 def _origin(home: Home, settings: Settings, champion: Champion, bundle: Bundle) -> str:
@@ -217,40 +243,21 @@ def _ground(bundle: Bundle) -> dict[str, int] | None:
     return {name: int(count) for name, count in told.items()}
 
 
-def declared(names: tuple[str, ...]) -> tuple[Feature, ...]:
-    """The declarations of a model's features, in the model's order.
-
-    Raises
-    ------
-    BundleError
-        The model needs a feature this version does not know.
-    """
-    from risk_model.features.declared import FEATURES
-
-    known = {feature.name: feature for feature in FEATURES}
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise BundleError(
-            f"The model needs the feature {unknown[0]!r}, which this version does not declare. "
-            "Score with the version that trained it, or train again."
-        )
-    return tuple(known[name] for name in names)
-
-
-def _document(key: RunKey, scores: Scores, watch: Stopwatch) -> dict[str, Any]:
+def _document(key: RunKey, tally: Tally, watch: Stopwatch) -> dict[str, Any]:
     """The keys of contract §3, before anything is published."""
     return {
         "run_id": key.digest,
         "as_of": key.as_of.isoformat(),
         "model_version": key.model_version,
-        "students": len(scores.frame),
-        "listed": int(scores.frame["listed"].sum()),
+        "students": tally.students,
+        "listed": tally.listed,
         "published": False,
         "held_back": [],
         "reason": None,
-        "status": {str(name): int(count) for name, count in scores.frame["status"].value_counts().items()},
-        "seconds": watch.so_far(),
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "status": dict(sorted(tally.status.items())),
+        "findings": [tally.findings[student] for student in sorted(tally.findings)],
+        "seconds": watch.shared(tally.seconds),
+        "peak_memory_mb": tally.peak_memory_mb(),
     }
 
 

@@ -195,7 +195,9 @@ def _remove_evidence(home: Home, settings: Settings, engine: Engine, keys: list[
 
 
 def _let_files_go(home: Home, settings: Settings) -> None:
-    """Snapshots of the archive serve nobody, so they are kept for a day only."""
+    """Snapshots of the challengers' lake serve nobody, so they are kept for a day only."""
+    if not (home.runs / "catalog.sqlite").exists():
+        return
     from risk_model.lake import attaching, upkeep
 
     rules = settings.lake.model_copy(update={"keep_snapshots_days": 1})

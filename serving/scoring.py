@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from risk_model.errors import BundleError
 from risk_model.explanation.packing import pack, pack_status
 from risk_model.explanation.reasons import class_numbers, class_values
 from risk_model.ranking import rank
@@ -15,13 +16,14 @@ from serving.archive import Evidence
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
     from risk_model.features.feature import Feature
     from risk_model.model.bundle import Bundle
     from risk_model.settings import ListSettings
 
 SCORED = "scored"
-COLUMNS = (
+COHORT = (
     "student_id",
     "county_id",
     "township_id",
@@ -32,6 +34,21 @@ COLUMNS = (
     "status",
 )
 """What is kept of the cohort beside scores."""
+ROW_TYPES = {
+    "school_id": "string",
+    "student_id": "string",
+    "class_id": "string",
+    "class_key": "string",
+    "grade": "int64",
+    "status": "string",
+    "risk": "float64",
+    "rank": "int64",
+    "rank_in_school": "int64",
+    "rank_in_class": "int64",
+    "listed": "bool",
+    "reasons": "string",
+}
+"""What is published of a pupil: ``publication.COLUMNS`` with their Arrow types."""
 PLACES = "select school_id, name, township_id, county_id, province_id from known.schools"
 
 
@@ -40,21 +57,49 @@ class Scores:
     """Everybody of the cohort with rank and reasons, and what the risks are made of."""
 
     frame: pd.DataFrame
-    """The columns of ``publication.COLUMNS`` among others, one row per pupil."""
+    """The columns of :data:`ROW_TYPES` among others, one row per pupil."""
     base: float
     evidence: Evidence
 
 
-def score(frame: pd.DataFrame, bundle: Bundle, features: tuple[Feature, ...], rules: ListSettings) -> Scores:
-    """Score the snapshot ``frame``; pupils without a score get the reason of their status."""
+def features_of(names: tuple[str, ...]) -> tuple[Feature, ...]:
+    """The declarations of a model's features, in the model's order.
+
+    Raises
+    ------
+    BundleError
+        The model needs a feature this version does not know.
+    """
+    from risk_model.features.declared import BY_NAME
+
+    unknown = [name for name in names if name not in BY_NAME]
+    if unknown:
+        raise BundleError(
+            f"The model needs the feature {unknown[0]!r}, which this version does not declare. "
+            "Score with the version that trained it, or train again."
+        )
+    return tuple(BY_NAME[name] for name in names)
+
+
+def score(
+    frame: pd.DataFrame,
+    bundle: Bundle,
+    features: tuple[Feature, ...],
+    rules: ListSettings,
+    threads: int = 0,
+) -> Scores:
+    """Score the snapshot ``frame``; pupils without a score get the reason of their status.
+
+    ``threads`` as in :meth:`risk_model.model.bundle.Bundle.explain`.
+    """
     names = [feature.name for feature in features]
     scored = (frame["status"] == SCORED).to_numpy()
     of_class = class_values(frame.loc[scored], names)
     values = frame.loc[scored, names].to_numpy(dtype=np.float64)
-    explained = bundle.explain(values)
+    explained = bundle.explain(values, threads=threads)
     risk = np.full(len(frame), np.nan)
     risk[scored] = explained.risk
-    result = frame[list(COLUMNS)].assign(risk=risk)
+    result = frame[list(COHORT)].assign(risk=risk)
     result = result.join(rank(result, rules))
     of_status = {status: pack_status(status) for status in result["status"].unique()}
     packed = result["status"].map(of_status).to_numpy(dtype=object)
@@ -66,11 +111,22 @@ def score(frame: pd.DataFrame, bundle: Bundle, features: tuple[Feature, ...], ru
     return Scores(result, explained.base, evidence)
 
 
-def rows_of(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[tuple[Any, ...]]:
-    """Rows of plain Python values, null as None, ordered as the service database stores them."""
+def table_of(frame: pd.DataFrame) -> pa.Table:
+    """The rows to publish, ordered as the service database stores them."""
+    import pyarrow as pa
+
     ordered = frame.sort_values(["school_id", "student_id"])
-    plain = [_plain(ordered[name]) for name in columns]
-    return list(zip(*plain, strict=True))
+    return pa.table(
+        {
+            name: pa.array(ordered[name], type=pa.type_for_alias(kind), from_pandas=True)
+            for name, kind in ROW_TYPES.items()
+        }
+    )
+
+
+def rows_of(table: pa.Table) -> list[tuple[Any, ...]]:
+    """Rows of plain Python values, null as None."""
+    return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
 
 def schools_of(
@@ -98,11 +154,6 @@ def schools_of(
             }
         )
     return schools
-
-
-def _plain(column: pd.Series) -> list[Any]:
-    values = column.astype(object)
-    return values.where(column.notna(), None).tolist() if column.dtype != bool else column.tolist()
 
 
 def _text(value: Any) -> str | None:

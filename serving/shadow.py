@@ -1,12 +1,13 @@
 """The challenger's night: it scores the same pupils as the champion, and nobody sees its list.
 
-It runs when tonight's lists are out, on the same snapshot frame: no second feature path. Whatever goes
-wrong with it is told in the night's document and stops nothing.
+It scores each part of the night right after the champion, on the same snapshot frame: no second feature
+path. What it says is kept when tonight's lists are out. Whatever goes wrong with it is told in the night's
+document and stops nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from risk_model.ranking import rank
-from risk_model.registry import Champion, Registry
+from risk_model.roles import Champion
 from risk_model.shadows import COLUMNS, Night, document, write_shadow
 from serving.scoring import SCORED
 
@@ -28,38 +29,37 @@ def shadow(
     home: Home,
     settings: Settings,
     key: RunKey,
-    frame: pd.DataFrame,
-    champions: pd.DataFrame,
+    challenger: Champion,
+    rows: Iterable[pd.DataFrame],
+    failed: str | None,
     say: Callable[[str], None],
-) -> dict[str, Any] | None:
-    """Let the challenger score the night ``key``; what is told of it, or None without a challenger.
+) -> dict[str, Any]:
+    """Keep what the challenger would have said of the night ``key``; what is told of it.
 
     Parameters
     ----------
-    frame : DataFrame
-        The snapshot frame the champion was given, features and all.
-    champions : DataFrame
-        The champion's scores of the same rows: ``risk``, ``listed``.
+    rows : iterable of DataFrame
+        The columns of ``risk_model.shadows.COLUMNS``, a part of the night at a time.
+    failed : str or None
+        Why it could not say anything of some part.
 
     Returns
     -------
     dict
         ``challenger`` and either the counts of :class:`risk_model.shadows.Night` with the ``seconds`` it
-        took, or ``failed``: why it has no list of this night.
+        took to keep them, or ``failed``: why it has no list of this night.
     """
-    challenger = Registry(home, settings).challenger()
-    if challenger is None:
-        return None
     started = perf_counter()
+    versions = (key.model_version, challenger.version)
+    counts = (0, 0, 0, 0)
     try:
-        rows = would_be_list(frame, champions, challenger, settings.list)
-        versions = (key.model_version, challenger.version)
-        write_shadow(home, settings, key.digest, key.as_of, versions, rows)
+        if failed is None:
+            counts = write_shadow(home, settings, key.digest, key.as_of, versions, rows)
     except Exception as error:  # whatever it is, the night must not fail because of it
-        say(f"The challenger {challenger.version} could not score: {error}")
-        return {"challenger": challenger.version, "failed": f"{type(error).__name__}: {error}"}
-    both = int((rows["listed"] & rows["champion_listed"]).sum())
-    counts = (len(rows), int(rows["champion_listed"].sum()), int(rows["listed"].sum()), both)
+        failed = f"{type(error).__name__}: {error}"
+    if failed is not None:
+        say(f"The challenger {challenger.version} could not score: {failed}")
+        return {"challenger": challenger.version, "failed": failed}
     night = Night(key.digest, key.as_of, *versions, *counts)
     return {**document(night), "seconds": perf_counter() - started}
 

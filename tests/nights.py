@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from risk_model.home import Home
+from risk_model.lake.attaching import connect
 from risk_model.model.loading import verify
 from risk_model.model.logistic import LogisticModel, Term
 from risk_model.model.platt import Platt
@@ -20,7 +21,6 @@ from risk_model.model.storing import save_logistic
 from risk_model.registry import Champion, Registry
 from risk_model.settings import ListSettings, Settings
 from risk_model.shelf import Shelf
-from serving.archive import Evidence
 from serving.nightly import Order, score_night
 from tests.bundles import PROVENANCE
 from tests.known_registers import make_known
@@ -141,36 +141,9 @@ def keep_registers(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, day: dat
     con.unregister("kept_days")
 
 
-class KeptEvidence(dict[str, Evidence]):
-    """Stands for the archive of runs: the same calls, in memory."""
-
-    def write(self, home: Home, settings: Settings, run_id: str, evidence: Evidence) -> None:
-        self[run_id] = evidence
-
-    def remove(self, home: Home, settings: Settings, run_ids: list[str]) -> None:
-        for run_id in run_ids:
-            self.pop(run_id, None)
-
-    def read(self, home: Home, settings: Settings, run_ids: list[str], student_id: str) -> dict[str, Any]:
-        return {
-            run_id: {
-                name: getattr(self[run_id], name)[self[run_id].student_ids.index(student_id)].tolist()
-                for name in ("values", "class_values", "contributions")
-            }
-            for run_id in run_ids
-            if student_id in self[run_id].student_ids
-        }
-
-
 @pytest.fixture(name="office")
-def county_office(filed_office: CountyOffice, monkeypatch: pytest.MonkeyPatch) -> CountyOffice:
-    """The office with its contributions kept in memory: attaching the real archive takes most of a night."""
-    kept = KeptEvidence()
-    monkeypatch.setattr("serving.nightly.write_evidence", kept.write)
-    monkeypatch.setattr("serving.nightly.remove_evidence", kept.remove)
-    monkeypatch.setattr("serving.pruning.remove_evidence", kept.remove)
-    monkeypatch.setattr("serving.pruning._let_files_go", lambda home, settings: None)
-    monkeypatch.setattr("serving.explaining.read_evidence", kept.read)
+def county_office(filed_office: CountyOffice) -> CountyOffice:
+    """The office under the name most tests know it by."""
     return filed_office
 
 
@@ -179,7 +152,7 @@ def county_office_with_archive(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database: str | None
 ) -> CountyOffice:
     """A county of three schools, a champion, nothing published yet."""
-    con = duckdb.connect()
+    con = connect(OFFICE, tmp_path / "spill")
     schools = [
         {"school_id": school, "name": f"School {school}", "county_id": "K", "province_id": "P"}
         for school in "ABC"
@@ -191,9 +164,10 @@ def county_office_with_archive(
     played = CountyOffice(Home(tmp_path / "home"), county(), SnapshotLake(con), champion, settings)
     played.home.folder.mkdir()
     shelve(played.home, folder)
-    monkeypatch.setattr("risk_model.lake.reading.open_lake", lambda home, settings: played.lake)
+    monkeypatch.setattr("risk_model.lake.reading.open_lake", lambda home, settings, **pinned: played.lake)
     monkeypatch.setattr(
-        "risk_model.features.snapshot.snapshot_frame", lambda lake, day, settings: played.frame.copy()
+        "risk_model.features.snapshot.snapshot_frame",
+        lambda lake, day, settings, part: played.frame.copy(),
     )
     monkeypatch.setattr(Registry, "champion", lambda registry: played.champion)
     return played

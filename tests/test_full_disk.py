@@ -83,7 +83,7 @@ def days_shown(office: CountyOffice) -> set[str]:
 
 STEPS = {
     "staging": (publication, "stage", "service database", "full"),
-    "contributions": (nightly, "write_evidence", "contributions of runs", "data/runs"),
+    "contributions": (nightly, "score_part", "contributions of runs", "data/runs"),
     "flip": (publication, "publish", "service database", "full"),
 }
 

@@ -159,12 +159,16 @@ def _start(home: Path, arguments: list[str], answers: Path, barrier: Any) -> Non
 
     number = barrier.wait(240)
     answer = answers / f"{number}.json"
-    with open(answer, "w") as out, open(os.devnull, "w") as nowhere:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(nowhere):
-            try:
-                code = main(["--home", str(home), "--json", *arguments], standalone_mode=False)
-            except SystemExit as ended:
-                code = ended.code
+    with (
+        open(answer, "w") as out,
+        open(os.devnull, "w") as nowhere,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(nowhere),
+    ):
+        try:
+            code = main(["--home", str(home), "--json", *arguments], standalone_mode=False)
+        except SystemExit as ended:
+            code = ended.code
     answer.rename(answers / f"{number}-{code or 0}.json")
 
 

@@ -170,13 +170,13 @@ def test_contributions_add_up_to_the_shown_risk(office):
 
 
 def test_contributions_come_back_from_the_archive_as_they_were_and_nothing_of_them_lies_in_clear(
-    filed_office,
+    office,
 ):
-    filed_office.score()
-    document = explained(filed_office, "B7A13")
+    office.score()
+    document = explained(office, "B7A13")
     total = document["base"] + math.fsum(part["contribution"] for part in document["contributions"])
     assert 1 / (1 + math.exp(-total)) == pytest.approx(document["risk"], abs=1e-12)
-    files = [file for file in filed_office.home.runs.rglob("*") if file.is_file()]
+    files = [file for file in office.home.runs.rglob("*") if file.is_file()]
     assert any(file.suffix == ".parquet" for file in files)
     assert not any(b"B7A13" in file.read_bytes() for file in files if file.suffix == ".parquet")
 

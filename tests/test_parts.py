@@ -14,7 +14,7 @@ from risk_model.features.declared import FEATURES
 from risk_model.features.snapshot import snapshot_frame, told_to_others
 from risk_model.home import Home
 from risk_model.lake.reading import Lake, open_lake
-from risk_model.parts import Part, plan, take_over
+from risk_model.parts import Part, counties_of, plan, take_over
 from risk_model.settings import Settings
 from tests.county import dropout_risk, simulate
 
@@ -71,7 +71,7 @@ def handed_over(lake: Lake, day: date, parts: tuple[Part, ...], folder: Path) ->
 
 def in_parts(lake: Lake, day: date, most: int, folder: Path) -> tuple[list[pd.DataFrame], int]:
     lake.known_on(day)
-    parts = plan(lake.con, day, most)
+    parts = plan(counties_of(lake.con, day), most)
     take_over(lake.con, **handed_over(lake, day, parts, folder))
     return [snapshot_frame(lake, day, Settings(), part) for part in parts], len(parts)
 
@@ -104,7 +104,7 @@ def test_without_what_the_others_tell_a_pupil_who_moved_would_come_out_otherwise
     whole = snapshot_frame(lake, AUTUMN, Settings())
     lake.known_on(AUTUMN)
     take_over(lake.con)
-    parts = plan(lake.con, AUTUMN, 1)
+    parts = plan(counties_of(lake.con, AUTUMN), 1)
     alone = pd.concat([snapshot_frame(lake, AUTUMN, Settings(), part) for part in parts])
     alone = alone.sort_values("student_id", ignore_index=True)
     different = (alone != whole) & ~(alone.isna() & whole.isna())
@@ -112,15 +112,6 @@ def test_without_what_the_others_tell_a_pupil_who_moved_would_come_out_otherwise
     assert {"attendance", "learning"} <= differs
 
 
-def test_a_county_larger_than_asked_is_a_part_of_its_own(lake):
-    lake.known_on(AUTUMN)
-    everything = plan(lake.con, AUTUMN, 10**9)
-    assert len(everything) == 1
-    assert {county for part in plan(lake.con, AUTUMN, 1) for county in part.counties} == set(
-        everything[0].counties
-    )
-
-
 def test_no_enrolment_known_is_no_part(lake):
     lake.known_on(date(2000, 1, 1))
-    assert plan(lake.con, date(2000, 1, 1), 100) == ()
+    assert plan(counties_of(lake.con, date(2000, 1, 1)), 100) == ()

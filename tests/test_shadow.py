@@ -21,7 +21,7 @@ from serving.lists import published_page
 from serving.tables import Base
 from serving.units import parse_unit
 from tests.bundles import PROVENANCE
-from tests.nights import MONDAY, CountyOffice, county_office_with_archive  # noqa: F401
+from tests.nights import MONDAY, CountyOffice, county_office, county_office_with_archive  # noqa: F401
 from training import shadowed
 from training.comparing import _unseen
 
@@ -30,11 +30,11 @@ UNLIKE = {"document", "finished_at", "published_at"}
 
 
 @pytest.fixture
-def challenged(filed_office: CountyOffice, tmp_path, monkeypatch) -> CountyOffice:
+def challenged(office: CountyOffice, tmp_path, monkeypatch) -> CountyOffice:
     """The office with challenger 4, to whom the school's distance is all."""
     challenger = model(tmp_path / "challenger", "4", Term("travel_km", 0.4, 3.0))
     monkeypatch.setattr(Registry, "challenger", lambda registry: challenger)
-    return filed_office
+    return office
 
 
 def model(folder: Path, version: str, term: Term) -> Champion:
@@ -60,9 +60,9 @@ def page(office: CountyOffice):
         return published_page(connection, parse_unit("county:K"), everybody=True)
 
 
-def test_a_night_without_a_challenger_says_so(filed_office):
-    assert filed_office.score()["shadow"] is None
-    assert nights(filed_office.home, filed_office.settings, "4") == ()
+def test_a_night_without_a_challenger_says_so(office):
+    assert office.score()["shadow"] is None
+    assert nights(office.home, office.settings, "4") == ()
 
 
 def test_the_challenger_scores_the_same_pupils_and_is_counted(challenged):

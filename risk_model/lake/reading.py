@@ -84,8 +84,10 @@ class Lake:
         return found
 
 
-def open_lake(home: Home, settings: Settings, *, read_only: bool = True) -> Lake:
-    """Open the registers of ``home``, pinned to the newest snapshot, which is held until it is closed.
+def open_lake(home: Home, settings: Settings, *, read_only: bool = True, snapshot: int | None = None) -> Lake:
+    """Open the registers of ``home``, pinned to a snapshot, which is held until it is closed.
+
+    The snapshot is the newest unless one is named that somebody else holds already.
 
     With ``read_only=False`` the lake can be written and is not pinned; hold ``home.lock("lake")``.
 
@@ -96,17 +98,18 @@ def open_lake(home: Home, settings: Settings, *, read_only: bool = True) -> Lake
     """
     con = connect(settings, home.data / "spill")
     try:
-        return _opened(con, home, read_only=read_only)
+        return _opened(con, home, read_only=read_only, snapshot=snapshot)
     except BaseException:
         con.close()
         raise
 
 
-def _opened(con: duckdb.DuckDBPyConnection, home: Home, *, read_only: bool) -> Lake:
+def _opened(con: duckdb.DuckDBPyConnection, home: Home, *, read_only: bool, snapshot: int | None) -> Lake:
     if not (home.lake / "catalog.sqlite").exists():
         raise MissingError(f"{home.folder} holds no registers yet. Run `dropout-risk import DIR` first.")
     attach(con, home.lake, MAIN, write=not read_only)
-    snapshot = current_snapshot(con, MAIN)
+    if snapshot is None or not read_only:
+        snapshot = current_snapshot(con, MAIN)
     if not read_only:
         return Lake(con, snapshot)
     hold = Hold(home.lake, snapshot)

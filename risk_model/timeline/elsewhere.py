@@ -1,4 +1,4 @@
-"""Of a night in parts (:mod:`risk_model.parts`): on which days the classes of other counties kept register."""
+"""In a night in parts (:mod:`risk_model.parts`): days on which classes of other counties kept registers."""
 
 from __future__ import annotations
 

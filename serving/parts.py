@@ -1,0 +1,161 @@
+"""One part of a night: what a worker does with some counties. It reads the lake and writes one folder."""
+
+from __future__ import annotations
+
+import os
+import resource
+from dataclasses import asdict, dataclass
+from datetime import date
+from hashlib import blake2b
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from risk_model.parts import Part, take_over
+from risk_model.quality import judge_registers, registers_kept, two_open_spells
+from serving.archive import evidence_tables
+from serving.run_files import RunFiles
+from serving.scoring import features_of, schools_of, score, table_of
+from serving.shadow import would_be_list
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from risk_model.home import Home
+    from risk_model.lake.reading import Lake
+    from risk_model.roles import Champion
+    from risk_model.settings import Settings
+
+ROWS, SHADOW, KEPT, NORMS = "rows.parquet", "shadow.parquet", "kept.parquet", "norms.parquet"
+HANDED = "told-"
+"""Before the name of a part: what it hands over to the others."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Some counties of a night, and all a worker anywhere needs to score them."""
+
+    home: Home
+    settings: Settings
+    run_id: str
+    as_of: date
+    snapshot: int
+    """Of the lake: every worker sees the same."""
+    part: Part | None
+    """None: all counties at once."""
+    champion: Champion
+    challenger: Champion | None
+    threads: int
+
+    @property
+    def name(self) -> str:
+        """The same for the same counties, however the night is cut."""
+        counties = "\n".join(self.part.counties) if self.part else ""
+        return blake2b(counties.encode(), digest_size=8).hexdigest()
+
+    @property
+    def files(self) -> RunFiles:
+        return RunFiles.of(self.home, self.run_id)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a worker tells of a part it has done."""
+
+    name: str
+    students: int
+    listed: int
+    base: float
+    status: dict[str, int]
+    schools: list[dict[str, Any]]
+    """As :func:`serving.publication.stage` takes them."""
+    findings: list[dict[str, Any]]
+    shadow_failed: str | None
+    """Why the challenger has no list of these pupils, if it has none."""
+    seconds: dict[str, float]
+    process: str
+    peak_memory_mb: float
+    """Of the process that did it, up to then."""
+
+
+def hand_over(task: Task) -> str:
+    """Write what other parts take over of this one; answers its name."""
+    from risk_model.features.snapshot import told_to_others
+    from risk_model.lake.reading import open_lake
+
+    assert task.part is not None
+    name = HANDED + task.name
+    if task.files.told(name) is None:
+        with open_lake(task.home, task.settings, snapshot=task.snapshot) as lake:
+            lake.con.execute(f"SET threads = {task.threads:d}")
+            kept, norms = told_to_others(lake, task.as_of, task.settings, task.part)
+            task.files.keep(lake.con, name, {KEPT: kept, NORMS: norms}, {})
+    return name
+
+
+def score_part(task: Task) -> Told:
+    """Score, rank and explain the pupils of a part and write them down; what is there already stays."""
+    from risk_model.lake.reading import open_lake
+
+    there = task.files.told(task.name)
+    if there is None:
+        with open_lake(task.home, task.settings, snapshot=task.snapshot) as lake:
+            lake.con.execute(f"SET threads = {task.threads:d}")
+            there = _done(task, lake)
+    return Told(name=task.name, **there)
+
+
+def _done(task: Task, lake: Lake) -> dict[str, Any]:
+    from risk_model.features.snapshot import snapshot_frame
+
+    begun = perf_counter()
+    bundle = task.champion.load()
+    if task.part is not None:
+        files = task.files
+        take_over(lake.con, files.files(KEPT), files.files(NORMS), files.unlocked(lake.con))
+    frame = snapshot_frame(lake, task.as_of, task.settings, task.part)
+    rules = task.settings.quality
+    suspicious = judge_registers(registers_kept(lake.con, task.as_of, rules), rules)
+    findings = [finding.as_document() for finding in two_open_spells(lake.con, task.as_of)]
+    counted = perf_counter()
+    scores = score(frame, bundle, features_of(bundle.features), task.settings.list, task.threads)
+    explained = perf_counter()
+    tables = {ROWS: table_of(scores.frame), **evidence_tables(scores.evidence)}
+    shadow, failed = _shadow(task, frame, scores.frame)
+    if shadow is not None:
+        tables[SHADOW] = shadow
+    told = Told(
+        name="",
+        students=len(frame),
+        listed=int(scores.frame["listed"].sum()),
+        base=scores.base,
+        status={str(name): int(n) for name, n in scores.frame["status"].value_counts().items()},
+        schools=schools_of(lake.con, scores.frame, suspicious),
+        findings=findings,
+        shadow_failed=failed,
+        seconds={"features": counted - begun, "explain": explained - counted},
+        process=this_process(),
+        peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    )
+    document = asdict(told)
+    del document["name"]
+    task.files.keep(lake.con, task.name, tables, document)
+    return document
+
+
+def this_process() -> str:
+    """A name for the process this runs in, wherever that is."""
+    return f"{os.uname().nodename}:{os.getpid()}"
+
+
+def _shadow(task: Task, frame: pd.DataFrame, champions: pd.DataFrame) -> tuple[pa.Table | None, str | None]:
+    """What the challenger would say of these pupils, or why it cannot."""
+    import pyarrow as pa
+
+    if task.challenger is None:
+        return None, None
+    try:
+        rows = would_be_list(frame, champions, task.challenger, task.settings.list)
+        return pa.Table.from_pandas(rows, preserve_index=False), None
+    except Exception as error:  # whatever it is, the night must not fail because of it
+        return None, f"{type(error).__name__}: {error}"

@@ -1,0 +1,163 @@
+"""The files of one run: what its parts hand over, each written whole, once, and encrypted.
+
+``data/runs/nights/<run_id>/`` holds a folder per part. A part is written under another name and renamed
+when it is complete, so that a part is there or is not; of two processes that make the same one the first
+wins, for both made the same. A run that was killed goes on with the parts it has. After publication only
+the evidence stays (:mod:`serving.archive`), with the key that opens it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from risk_model.errors import RiskModelError
+from risk_model.home import Home
+from risk_model.lake.attaching import quoted
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+FOLDER = "nights"
+KEY, PLAN, TOLD = "key", "plan.json", "told.json"
+EVIDENCE = ("facts.parquet", "class_facts.parquet")
+"""What of a part stays."""
+
+
+class ArchiveError(RiskModelError):
+    """The files of a run cannot be written or read."""
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """The folder of a run; the methods that write need it made by :meth:`open`."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, home: Home, run_id: str) -> RunFiles:
+        return cls(home.runs / FOLDER / run_id)
+
+    def open(self, plan: Mapping[str, Any]) -> None:
+        """Make the folder, or go on with it if it was made by the same ``plan``; else begin anew.
+
+        ``plan`` is all that decides what the parts hold beside the run itself.
+
+        Raises
+        ------
+        ArchiveError
+            It cannot be written.
+        """
+        told = json.dumps(plan, sort_keys=True)
+        if self._kept(PLAN) == told and (self.folder / KEY).exists():
+            return
+        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            self.folder.mkdir(parents=True, mode=0o700)
+            descriptor = os.open(self.folder / KEY, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(base64.b64encode(os.urandom(32)))
+            (self.folder / PLAN).write_text(told)
+        except OSError as error:
+            raise _cannot("written", self.folder, error) from error
+
+    def told(self, part: str) -> dict[str, Any] | None:
+        """What was told of a part that is complete; else None."""
+        kept = self._kept(f"{part}/{TOLD}")
+        return None if kept is None else dict(json.loads(kept))
+
+    def keep(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        part: str,
+        tables: Mapping[str, pa.Table],
+        told: Mapping[str, Any],
+    ) -> None:
+        """Write ``tables`` by file name, and what is told of them, as the complete part.
+
+        Raises
+        ------
+        ArchiveError
+            It cannot be written, or the folder is gone: the run this was made for has been given up.
+        """
+        import duckdb
+
+        making = self.folder / f".{part}-{uuid4().hex}"
+        try:
+            making.mkdir(mode=0o700)  # not its parents
+            for name, table in tables.items():
+                self._write(con, making / name, table)
+            (making / TOLD).write_text(json.dumps(told))
+            making.rename(self.folder / part)
+        except (OSError, duckdb.Error) as error:
+            if self.told(part) is None:
+                raise _cannot("written", self.folder, error) from error
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+
+    def _write(self, con: duckdb.DuckDBPyConnection, file: Path, table: pa.Table) -> None:
+        con.register("written", table)
+        sealed = f"FORMAT parquet, COMPRESSION zstd, ENCRYPTION_CONFIG {{footer_key: '{self._key(con)}'}}"
+        con.execute(f"COPY (FROM written) TO {quoted(file)} ({sealed})")
+        con.unregister("written")
+
+    def files(self, name: str, parts: Iterable[str] = ()) -> list[str]:
+        """Paths of the files ``name`` of these parts, or of all there are."""
+        found = (self.folder / part / name for part in parts) if parts else self.folder.glob(f"*/{name}")
+        return sorted(str(file) for file in found)
+
+    def source(self, con: duckdb.DuckDBPyConnection, files: Collection[str], extra: str = "") -> str:
+        """SQL: the rows of these files; ``extra`` are further arguments of ``read_parquet``."""
+        return f"read_parquet({list(files)}{self.unlocked(con)}{extra})"
+
+    def unlocked(self, con: duckdb.DuckDBPyConnection) -> str:
+        """The argument of ``read_parquet`` that opens the files; the key is made known to ``con``."""
+        return f", encryption_config = {{footer_key: '{self._key(con)}'}}"
+
+    def close(self) -> None:
+        """Leave only the evidence: the run is complete."""
+        for file in self.folder.glob("*/*"):
+            if file.name not in EVIDENCE:
+                file.unlink()
+        for part in self.folder.iterdir():
+            if part.is_dir() and not any(part.iterdir()):
+                part.rmdir()
+        (self.folder / PLAN).unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Forget the run; none of it can be read any more."""
+        (self.folder / KEY).unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _key(self, con: duckdb.DuckDBPyConnection) -> str:
+        """Name under which ``con`` knows the run's key."""
+        name = f"run_{self.folder.name}"
+        con.execute(f"PRAGMA add_parquet_key('{name}', {quoted((self.folder / KEY).read_text())})")
+        return name
+
+    def _kept(self, name: str) -> str | None:
+        try:
+            return (self.folder / name).read_text()
+        except FileNotFoundError:
+            return None
+
+
+def _cannot(what: str, folder: Path, error: Exception) -> ArchiveError:
+    said = str(error).partition("\n")[0].rstrip(".")
+    return ArchiveError(
+        f"The contributions of runs cannot be {what} in {folder.parent}: {said}. "
+        "Nothing new was published; see that its disk has space and may be written, and run again."
+    )
+
+
+def open_runs(home: Home) -> tuple[RunFiles, ...]:
+    """Runs whose files were not closed, for they were killed, or are at work."""
+    return tuple(RunFiles(plan.parent) for plan in sorted((home.runs / FOLDER).glob(f"*/{PLAN}")))
