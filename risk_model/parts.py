@@ -45,6 +45,15 @@ def counties_of(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, int]:
     return {county: int(pupils) for county, pupils in con.execute(_COUNTIES, asked).fetchall()}
 
 
+def left_by_movers(con: duckdb.DuckDBPyConnection, day: date) -> frozenset[str]:
+    """Counties with a pupil who was ever enrolled in another one, too: they have something to hand over.
+
+    Needs ``known.*`` of ``day``.
+    """
+    asked = {"day": day, "unknown": UNKNOWN_COUNTY}
+    return frozenset(county for (county,) in con.execute(_LEFT, asked).fetchall())
+
+
 def plan(counties: Mapping[str, int], most: int) -> tuple[Part, ...]:
     """Counties put together, in their order, to at most ``most`` pupils.
 
@@ -98,6 +107,14 @@ SELECT coalesce(s.county_id, $unknown) AS county_id,
     count(DISTINCT e.student_id) FILTER (
         e.started_on <= $day AND coalesce(e.ended_on > $day::DATE - $lately, true)) AS pupils
 FROM known.enrolments e LEFT JOIN known.schools s USING (school_id) GROUP BY ALL ORDER BY ALL
+"""
+
+_LEFT = """
+WITH been AS (
+    SELECT DISTINCT e.student_id, coalesce(s.county_id, $unknown) AS county_id
+    FROM known.enrolments e LEFT JOIN known.schools s USING (school_id) WHERE e.started_on <= $day),
+moved AS (SELECT student_id FROM been GROUP BY student_id HAVING count(*) > 1)
+SELECT DISTINCT county_id FROM been SEMI JOIN moved USING (student_id)
 """
 
 _PUPILS = """

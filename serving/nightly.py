@@ -186,9 +186,10 @@ def _scored(
     run = publication.begin(engine, key, bundle.base, bundle.features)
     tally = Tally()
     with hired(shares.processes, order.scheduler) as workers:
-        if len(tasks) > 1:
-            say(f"What {len(tasks)} parts of the night tell each other …")
-            for _ in workers.each(hand_over, tasks):
+        givers = [task for task in tasks if task.part in shares.givers]
+        if givers:
+            say(f"What {len(givers)} of {len(tasks)} parts tell the others of pupils who moved …")
+            for _ in workers.each(hand_over, givers):
                 pass
         watch.lap("features")
         say(f"Features, risk, rank and reasons of {key.as_of} …")

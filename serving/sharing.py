@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from risk_model.parts import Part, counties_of, plan
+from risk_model.parts import Part, counties_of, left_by_movers, plan
 from risk_model.settings import Settings, size_in_bytes
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class Shares:
     processes: int
     threads: int
     """Of each process."""
+    givers: frozenset[Part | None]
+    """Parts that hand something over to the others, for pupils moved away from them."""
     settings: Settings
     """As each process is given them: with its own share of the memory."""
 
@@ -55,10 +57,14 @@ def shared_out(settings: Settings, order: Order, lake: Lake, day: date) -> Share
     pupils = sum(counties.values())
     parts = plan(counties, min(_room(each), CLUSTER_PART if order.scheduler else _fair(pupils, processors)))
     if len(parts) <= 1 and order.scheduler is None:
-        return Shares((None,), 1, processors, _with_memory(settings, limit))
+        return Shares((None,), 1, processors, frozenset(), _with_memory(settings, limit))
     processes = 1 if order.scheduler else min(processors, len(parts))
     threads = 1 if order.scheduler else processors // processes
-    return Shares(parts if len(parts) > 1 else (None,), processes, threads, _with_memory(settings, each))
+    if len(parts) <= 1:
+        return Shares((None,), processes, threads, frozenset(), _with_memory(settings, each))
+    left = left_by_movers(lake.con, day)
+    givers = frozenset(part for part in parts if not left.isdisjoint(part.counties))
+    return Shares(parts, processes, threads, givers, _with_memory(settings, each))
 
 
 def _room(each: int) -> int:

@@ -13,8 +13,9 @@ import pytest
 from risk_model.features.declared import FEATURES
 from risk_model.features.snapshot import snapshot_frame, told_to_others
 from risk_model.home import Home
+from risk_model.lake.known import narrow_views
 from risk_model.lake.reading import Lake, open_lake
-from risk_model.parts import Part, counties_of, plan, take_over
+from risk_model.parts import Part, counties_of, left_by_movers, plan, take_over
 from risk_model.settings import Settings
 from tests.county import dropout_risk, simulate
 
@@ -110,6 +111,17 @@ def test_without_what_the_others_tell_a_pupil_who_moved_would_come_out_otherwise
     different = (alone != whole) & ~(alone.isna() & whole.isna())
     differs = {feature.family for feature in FEATURES if different[feature.name].any()}
     assert {"attendance", "learning"} <= differs
+
+
+def test_only_counties_that_pupils_came_from_have_something_to_hand_over(lake):
+    lake.known_on(AUTUMN)
+    assert left_by_movers(lake.con, AUTUMN) == set(counties_of(lake.con, AUTUMN))
+    lake.con.execute("""
+        CREATE TEMP TABLE others AS SELECT student_id FROM known.enrolments EXCEPT
+            SELECT e.student_id FROM known.enrolments e JOIN known.schools s USING (school_id)
+            WHERE s.county_id = 'C1'""")
+    narrow_views(lake.con, "others")
+    assert "C1" not in left_by_movers(lake.con, AUTUMN)
 
 
 def test_no_enrolment_known_is_no_part(lake):
