@@ -17,9 +17,9 @@ from datetime import UTC, date, datetime
 from hashlib import blake2b
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, CursorResult, Engine, collate, delete, func, insert, select, update
+from sqlalchemy import Connection, CursorResult, Engine, Table, collate, delete, func, insert, select, update
 
 from risk_model.errors import RiskModelError
 from risk_model.quality import HeldBack
@@ -29,7 +29,9 @@ from serving.tables import STAGED, Flip, Publication, Published, Run, RunSchool,
 
 BATCH = 20_000
 """Rows per transaction while staging: short enough that readers of SQLite do not wait."""
-COLUMNS = tuple(column.name for column in Score.__table__.columns if column.name != "run")
+SCORES = cast(Table, Score.__table__)
+COLUMNS = tuple(column.name for column in SCORES.columns if column.name != "run")
+"""Of a row to stage; in the table the run's number stands before them."""
 Row = tuple[Any, ...]
 NOBODY = ""
 """The checksum of a school without pupils."""
@@ -113,7 +115,7 @@ def stage(engine: Engine, run: int, rows: Sequence[Row], schools: Sequence[dict[
     for start in range(0, len(rows), BATCH):
         batch = [(run, *row) for row in rows[start : start + BATCH]]
         with engine.begin() as connection:
-            insert_rows(connection, "scores", ("run", *COLUMNS), batch)
+            insert_rows(connection, SCORES, batch)
     if schools:
         entries = [
             {"run": run, **school, "checksum": digests.get(school["school_id"], NOBODY)} for school in schools
