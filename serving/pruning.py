@@ -118,19 +118,19 @@ def demand_kept(connection: Connection, as_of: date) -> None:
     MissingError
         The latest list of that day is no longer kept; the message names the nearest days that are.
     """
-    query = select(Run.as_of, Run.state).join(Publication, Publication.run == Run.id)
-    query = query.where(Run.as_of <= as_of).order_by(Publication.id.desc()).limit(1)
-    latest = connection.execute(query).one_or_none()
-    if latest is None or latest.state not in GONE:
+    published = select(func.max(Run.as_of)).where(Run.id.in_(select(Publication.run)))
+    day = connection.execute(published.where(Run.as_of <= as_of)).scalar()
+    if day is None:
         return
-    published = select(Publication.run).distinct()
-    left = select(Run.as_of).where(Run.id.in_(published), Run.state.not_in(GONE))
-    before = connection.execute(left.where(Run.as_of < as_of).order_by(Run.as_of.desc()).limit(1)).scalar()
-    after = connection.execute(left.where(Run.as_of > as_of).order_by(Run.as_of).limit(1)).scalar()
+    week = (Run.as_of >= _monday(day), Run.as_of < _monday(day) + timedelta(days=7))
+    thinned = connection.execute(select(exists().where(Run.state.in_(GONE), *week))).scalar()
+    after = connection.execute(published.where(*week)).scalar()
+    if not thinned or after == day:
+        return  # of a thinned week only the end is still shown as it was, of all schools
+    before = connection.execute(published.where(Run.as_of < _monday(day))).scalar()
     days = " or ".join(str(day) for day in (before, after) if day is not None)
     raise MissingError(
-        f"The list of {latest.as_of} is no longer kept: of older weeks only the last is. "
-        f"Ask for --as-of {days}."
+        f"The list of {day} is no longer kept: of older weeks only the last is. Ask for --as-of {days}."
     )
 
 

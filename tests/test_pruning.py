@@ -10,7 +10,7 @@ from itertools import count
 from time import perf_counter
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, func, select, text
 
@@ -22,7 +22,7 @@ from serving.archive import read_evidence
 from serving.database import open_database
 from serving.explaining import explain
 from serving.lists import published_page
-from serving.tables import PRUNED, PRUNING, PUBLISHED, STORED, Published, Run, RunSchool, Score
+from serving.tables import PRUNED, PRUNING, PUBLISHED, STORED, Publication, Run, RunSchool, Score
 from serving.units import parse_unit
 from tests.databases import each_database  # noqa: F401
 from tests.made_up_runs import made_up_run, run_key
@@ -285,6 +285,14 @@ NIGHT = st.tuples(st.integers(0, 40), st.sets(st.sampled_from(SCHOOLS)), st.samp
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(nights=st.lists(NIGHT, min_size=3, max_size=12))
+@example(
+    nights=[
+        (0, set(), PUBLISHED),
+        (5, set(), PUBLISHED),
+        (37, set(), PUBLISHED),
+        (0, {SCHOOLS[0]}, PUBLISHED),  # a day published once more after its week's end, a school held back
+    ]
+)
 def test_every_day_shows_what_it_showed_or_is_no_longer_kept_and_weekly_points_stay(tmp_path_factory, nights):
     """Nights in any order, older ones published after newer ones, schools held back at will."""
     with (
@@ -297,7 +305,9 @@ def test_every_day_shows_what_it_showed_or_is_no_longer_kept_and_weekly_points_s
         before = {day: told(office, day) for day in [*days, None]}
         office.prune()
         with office.engine.connect() as connection:
-            latest = connection.execute(select(func.max(Run.as_of)).join(Published, Published.run == Run.id))
+            latest = connection.execute(
+                select(func.max(Run.as_of)).join(Publication, Publication.run == Run.id)
+            )
             window = (latest.scalar() or FIRST) - timedelta(days=7)
         for day, shown in before.items():
             kept = day is None or day >= window or day.weekday() == 6
