@@ -1,34 +1,36 @@
-"""``kill -9`` at random points of import, train, score: the old state is readable, the rerun the same.
+"""``kill -9`` at random points of import → score → publish → prune, and of train.
 
 Each round copies a home, starts the real command, kills its whole process group after a random part of
-the time an undisturbed run takes, looks at what a reader finds, and runs the command again.
+the time an undisturbed run takes, looks at what a reader finds, and runs the command again: that must leave
+what an undisturbed run leaves, nothing partial, doubled or lost.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import multiprocessing
-import os
+import operator
 import random
 import shutil
-import signal
 import sqlite3
-import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from risk_model.home import Home
 from risk_model.lake.reading import open_lake
 from risk_model.registers.declared import REGISTERS
 from risk_model.settings import Settings
-from tests.county import COMMAND, dropout_risk, environment, part_of, simulate
+from serving.archive import read_evidence
+from serving.database import open_database
+from serving.lists import published_page
+from serving.units import parse_unit
+from tests.county import dropout_risk, part_of, simulate
+from tests.forked import Ended, context, run, start
 
 pytestmark = pytest.mark.slow
 
@@ -38,25 +40,30 @@ TRAINED_ON = date(2026, 4, 20)
 """The champion of the home; the killed training is of a later day and makes another bundle."""
 
 
-@dataclass(frozen=True)
-class County:
-    home: Path
-    news: Path
+OLD_DAYS = ("2026-03-02", "2026-03-03", "2026-03-04", "2026-03-05")
+"""Lists of one old week, of which the night keeps the last."""
 
 
 @pytest.fixture(scope="module")
-def county(tmp_path_factory: pytest.TempPathFactory) -> County:
-    """A home with registers, a champion and a published list, and tonight's delivery waiting."""
+def county(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with registers, a champion, lists of old days and of late, and tonight's delivery waiting."""
     folder = tmp_path_factory.mktemp("county")
     registers = simulate(folder / "registers", students=400, years=2)
     past = part_of(registers, folder / "past", until=FIRST_DAY_OF_NEWS)
-    news = part_of(registers, folder / "news", after=FIRST_DAY_OF_NEWS, until=LAST_DAY)
     home = folder / "home"
+    home.mkdir()
+    news = part_of(registers, home / "inbox" / "news", after=FIRST_DAY_OF_NEWS, until=LAST_DAY)
+    (news / "_DONE").touch()
+    (home / "dropout-risk.toml").write_text("[publication]\nkeep_runs_days = 7\n")
     trained = ["train", "--promote", "force", "--as-of", TRAINED_ON.isoformat()]
-    for arguments in (["import", str(past)], trained, ["score"]):
-        answer = dropout_risk(home, *arguments)
+    nights = [["score", "--as-of", day] for day in OLD_DAYS]
+    for arguments in (["import", str(past)], trained, *nights, ["score"]):
+        answer = start(home, arguments, folder / "answers")
         assert answer.code in (0, 6), answer.stderr
-    return County(home, news)
+    return home
+
+
+KEPT = "select r.as_of, r.state, count(s.run) from runs r left join scores s on s.run = r.id group by r.id"
 
 
 def registers_of(home: Path) -> dict[str, Any]:
@@ -73,10 +80,24 @@ def registers_of(home: Path) -> dict[str, Any]:
     return state
 
 
-def lists_of(home: Path) -> Any:
-    answer = dropout_risk(home, "lists", "--all")
-    assert answer.code == 0, answer.stderr
-    return answer.document
+def lists_of(home: Path) -> list[dict[str, Any]]:
+    with open_database(Home(home), Settings()) as engine, engine.connect() as connection:
+        return published_page(connection, parse_unit(None), everybody=True).rows
+
+
+def left_of(home: Path) -> dict[str, Any]:
+    """What lies in the service database and beside it: nothing doubled, nothing left over, all explained."""
+    with open_database(Home(home), Settings()) as engine, engine.connect() as connection:
+        runs = sorted(tuple(row) for row in connection.execute(text(KEPT)))
+        keys = sorted(connection.execute(text("select key from runs where state = 'published'")).scalars())
+        pupil = connection.execute(text("select min(student_id) from scores where risk is not null")).scalar()
+    read = read_evidence(Home(home), Settings(), keys, pupil)
+    files = sorted(file.name for file in home.glob("data/runs/nights/*/*") if file.suffix)
+    return {
+        "runs": runs,
+        "files": files,
+        "read": sorted(read_evidence(Home(home), Settings(), keys, pupil)) == sorted(keys),
+    }
 
 
 def champion_of(home: Path) -> Any:
@@ -85,106 +106,94 @@ def champion_of(home: Path) -> Any:
     return [model["digest"] for model in answer.document if "champion" in model["aliases"]]
 
 
-CASES: dict[str, tuple[Callable[[County], list[str]], Callable[[Path], Any]]] = {
-    "import": (lambda county: ["import", str(county.news)], registers_of),
-    "train": (lambda county: ["train", "--promote", "force"], champion_of),
-    "score": (lambda county: ["score", "--as-of", "2026-05-15", "--republish"], lists_of),
-}
+def tonight(home: Path) -> list[str]:
+    return ["nightly", "--as-of", LAST_DAY.isoformat(), "--inbox", str(home / "inbox")]
 
 
-def killed(home: Path, arguments: list[str], after_seconds: float) -> float | None:
-    """Start the command, kill it and all its children; the seconds it took if it was done before that."""
-    started = perf_counter()
-    process = subprocess.Popen(
-        [COMMAND, "--home", str(home), *arguments],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(), start_new_session=True,
-    )  # fmt: skip
-    try:
-        process.wait(after_seconds)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        return None
-    return perf_counter() - started
+def training(_: Path) -> list[str]:
+    return ["train", "--promote", "force"]
 
 
-def check_rounds(county: County, command: str, rounds: int, folder: Path) -> None:
-    arguments_for, state_of = CASES[command]
-    arguments = arguments_for(county)
-    before = state_of(county.home)
-    undisturbed = folder / "undisturbed"
-    shutil.copytree(county.home, undisturbed)
-    started = perf_counter()
-    assert dropout_risk(undisturbed, *arguments).code in (0, 6)
-    seconds = perf_counter() - started
-    after = state_of(undisturbed)
-    assert after != before, "the command changes nothing: no round could tell a torn state"
-
-    points = random.Random(f"{command} {rounds}")
-    struck = 0
+def check_rounds(
+    home: Path,
+    command: Callable[[Path], list[str]],
+    state_of: Callable[[Path], Any],
+    rounds: int,
+    folder: Path,
+) -> None:
+    """Kill the command so many times, each time on a fresh copy of ``home``, and run it again."""
+    before, (undisturbed, ended) = state_of(home), _copy_and_run(home, command, folder)
+    after, left = state_of(undisturbed), left_of(undisturbed)
+    assert before != after, "the command changes nothing: no round could tell a torn state"
+    points = random.Random(f"{command.__name__} {rounds} {folder.name}")
+    seconds, struck = ended.seconds, 0
     for number in range(3 * rounds):
-        home = folder / f"round{number}"
-        shutil.copytree(county.home, home)
-        took = killed(home, arguments, points.uniform(0.2, 1.0) * seconds)
-        seconds = seconds if took is None else min(seconds, took)  # a busy machine has become a free one
-        struck += took is None
-        assert state_of(home) in (before, after), f"round {number}: neither the old state nor the new one"
-        rerun = dropout_risk(home, *arguments)
+        copy = folder / f"round{number}"
+        shutil.copytree(home, copy)
+        ended = start(copy, command(copy), folder / "answers", points.uniform(0.02, 1.0) * seconds)
+        if ended is not None:
+            seconds = min(seconds, ended.seconds)  # a busy machine has become a free one
+        struck += ended is None
+        torn = f"round {number}: neither the old state nor the new one"
+        assert _whole(state_of(copy), before, after), torn
+        rerun = start(copy, command(copy), folder / "answers")
         assert rerun.code in (0, 6), rerun.stderr
-        assert state_of(home) == after, f"round {number}: the rerun differs"
-        shutil.rmtree(home)
+        assert (state_of(copy), left_of(copy)) == (after, left), f"round {number}: the rerun differs"
+        shutil.rmtree(copy)
         if struck == rounds:
             return
     pytest.fail("the kills came too late to test anything")
 
 
-@pytest.mark.parametrize("command", CASES)
-def test_a_killed_run_leaves_the_previous_state_and_the_rerun_gives_the_same(county, command, tmp_path):
-    check_rounds(county, command, 3, tmp_path)
+def _copy_and_run(home: Path, command: Callable[[Path], list[str]], folder: Path) -> tuple[Path, Ended]:
+    copy = folder / "undisturbed"
+    shutil.copytree(home, copy)
+    ended = start(copy, command(copy), folder / "answers")
+    assert ended is not None
+    assert ended.code in (0, 6), ended.stderr
+    return copy, ended
+
+
+def _whole(found: list[Any], before: list[Any], after: list[Any]) -> bool:
+    """Every part is the old one or the new one, and none is new behind an old one."""
+    new = [now == then for now, then in zip(found, after, strict=True)]
+    old = [now == then for now, then in zip(found, before, strict=True)]
+    return all(map(operator.or_, new, old)) and new == sorted(new, reverse=True)
+
+
+def registers_then_lists(home: Path) -> list[Any]:
+    return [registers_of(home), lists_of(home)]
+
+
+@pytest.mark.parametrize("half", [1, 2])
+def test_thirty_nights_killed_leave_old_or_new_and_the_rerun_the_same_as_undisturbed(county, tmp_path, half):
+    """Import, score, publish, prune: fifteen kills in each half, so that two processes share them."""
+    (folder := tmp_path / f"half{half}").mkdir()
+    check_rounds(county, tonight, registers_then_lists, 15, folder)
+
+
+def test_a_killed_training_leaves_the_champion_and_the_rerun_gives_the_same(county, tmp_path):
+    check_rounds(county, training, lambda home: [champion_of(home)], 3, tmp_path)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("command", CASES)
-def test_fifty_kills_in_all(county, command, tmp_path):
-    check_rounds(county, command, 17, tmp_path)
+def test_a_thousand_nights_killed(county, tmp_path):
+    check_rounds(county, tonight, registers_then_lists, 1000, tmp_path)
 
 
 STARTS = 50
 RUN_HELD = 5
 
 
-def _start(home: Path, arguments: list[str], answers: Path, barrier: Any) -> None:
-    """One start of the command, at the same moment as the others; its answer and exit code become a file."""
-    from risk_model.command.main import main
-
-    number = barrier.wait(240)
-    answer = answers / f"{number}.json"
-    with (
-        open(answer, "w") as out,
-        open(os.devnull, "w") as nowhere,
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(nowhere),
-    ):
-        try:
-            code = main(["--home", str(home), "--json", *arguments], standalone_mode=False)
-        except SystemExit as ended:
-            code = ended.code
-    answer.rename(answers / f"{number}-{code or 0}.json")
-
-
 def test_fifty_simultaneous_starts_publish_one_run(county, tmp_path):
     """One scores, the others are turned away or, come late, answer what it answered."""
     home = tmp_path / "home"
-    shutil.copytree(county.home, home)
+    shutil.copytree(county, home)
     before = publications(home)
-    arguments = CASES["score"][0](county)
-    context = multiprocessing.get_context("forkserver")  # all import once, so that they start at once
-    context.set_forkserver_preload(
-        ["serving.nightly", "risk_model.features.snapshot", "risk_model.lake.reading"]
-    )
+    arguments = ["score", "--as-of", "2026-05-15", "--republish"]
     barrier = context.Barrier(STARTS)
     processes = [
-        context.Process(target=_start, args=(home, arguments, tmp_path, barrier)) for _ in range(STARTS)
+        context.Process(target=run, args=(home, arguments, tmp_path, barrier)) for _ in range(STARTS)
     ]
     for process in processes:
         process.start()
@@ -199,7 +208,7 @@ def test_fifty_simultaneous_starts_publish_one_run(county, tmp_path):
     assert {code for _, code in answers} <= {0, 6, RUN_HELD}
     assert RUN_HELD in {code for _, code in answers}, "nobody came while another was at work"
     assert publications(home) == before + 1
-    assert lists_of(home) != lists_of(county.home)
+    assert lists_of(home) != lists_of(county)
 
 
 def publications(home: Path) -> int:
