@@ -36,6 +36,11 @@ class Home:
         return self.data / "runs"
 
     @property
+    def state(self) -> Path:
+        """Marks by pupil and month, made from the lake; may be deleted at any time."""
+        return self.data / "state"
+
+    @property
     def quarantine(self) -> Path:
         return self.data / "quarantine"
 

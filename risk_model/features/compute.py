@@ -22,13 +22,11 @@ from risk_model.parts import Part, keep_own_cohort, narrow
 from risk_model.registers.declared import REGISTERS
 from risk_model.settings import Settings
 from risk_model.timeline import build_diaries
+from risk_model.timeline.diaries import KNOWN, LOOKBACK_DAYS, MarkSource
 from risk_model.timeline.elsewhere import kept_for_others
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-LOOKBACK_DAYS = 260
-"""Days of marks read before the snapshot: 90 school days across a long summer, or a whole term."""
 
 COHORT_COLUMNS = (
     "student_id",
@@ -46,9 +44,15 @@ COHORT_COLUMNS = (
 
 
 def compute_features(
-    con: duckdb.DuckDBPyConnection, day: date, settings: Settings, part: Part | None = None
+    con: duckdb.DuckDBPyConnection,
+    day: date,
+    settings: Settings,
+    part: Part | None = None,
+    marks: MarkSource = KNOWN,
 ) -> pd.DataFrame:
     """Timeline, cohort and features of ``day`` from ``known.*``, which the caller has cut by ``day``.
+
+    ``marks`` says where marks are read; the features are the same wherever it is.
 
     Returns
     -------
@@ -56,12 +60,16 @@ def compute_features(
         One row per pupil enrolled or awaited, sorted by ``student_id``: the columns of ``cohort`` and one
         float64 column per feature (NaN = null, and everywhere where ``status`` is not ``scored``).
     """
-    lay_features(con, day, settings, part)
+    lay_features(con, day, settings, part, marks)
     return con.execute(f"{SNAPSHOT_FEATURES} ORDER BY c.student_id").df()
 
 
 def lay_features(
-    con: duckdb.DuckDBPyConnection, day: date, settings: Settings, part: Part | None = None
+    con: duckdb.DuckDBPyConnection,
+    day: date,
+    settings: Settings,
+    part: Part | None = None,
+    marks: MarkSource = KNOWN,
 ) -> None:
     """The tables :data:`SNAPSHOT_FEATURES` reads, from ``known.*``, which the caller has cut by ``day``.
 
@@ -71,7 +79,8 @@ def lay_features(
     present = _registers_present(con)  # anywhere: a county that sends no results is not one without exams
     if part is not None:
         narrow(con, part)
-    diaries = build_diaries(con, day, since=day - timedelta(days=LOOKBACK_DAYS), of_part=part is not None)
+    since = day - timedelta(days=LOOKBACK_DAYS)
+    diaries = build_diaries(con, day, since=since, of_part=part is not None, source=marks)
     build_cohort(con, day, settings.labels)
     if part is not None:
         keep_own_cohort(con)
@@ -83,11 +92,11 @@ def lay_features(
 
 
 def lay_for_others(
-    con: duckdb.DuckDBPyConnection, day: date, settings: Settings, part: Part
+    con: duckdb.DuckDBPyConnection, day: date, settings: Settings, part: Part, marks: MarkSource = KNOWN
 ) -> tuple[pa.Table, pa.Table]:
     """What other parts take over of this one: see :mod:`risk_model.parts`; kept registers, then norms."""
     narrow(con, part)
-    build_diaries(con, day, since=day - timedelta(days=LOOKBACK_DAYS))
+    build_diaries(con, day, since=day - timedelta(days=LOOKBACK_DAYS), source=marks)
     set_variables(con, day, settings)
     return kept_for_others(con), norms_of(con)
 

@@ -10,6 +10,7 @@ import pandas as pd
 from risk_model.features.compute import compute_features, lay_features, lay_for_others
 from risk_model.parts import Part
 from risk_model.settings import Settings
+from risk_model.timeline.diaries import KNOWN, MarkSource
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,15 +18,22 @@ if TYPE_CHECKING:
     from risk_model.lake.reading import Lake
 
 
-def snapshot_frame(lake: Lake, day: date, settings: Settings, part: Part | None = None) -> pd.DataFrame:
+def snapshot_frame(
+    lake: Lake,
+    day: date,
+    settings: Settings,
+    part: Part | None = None,
+    marks: MarkSource = KNOWN,
+) -> pd.DataFrame:
     """Everybody enrolled or awaited on ``day`` with their features, as the office knew it on that day.
 
     Cut by ``recorded_on <= day`` and by the day of the event. See
     :func:`~risk_model.features.compute.compute_features` for columns; a read-only connection does.
     With a ``part`` only pupils of its counties, once :func:`risk_model.parts.take_over` has run.
+    ``marks`` says where marks are read: the state's :func:`~risk_model.state.marks_on`, or the lake.
     """
     lake.known_on(day)
-    return compute_features(lake.con, day, settings, part)
+    return compute_features(lake.con, day, settings, part, marks)
 
 
 def lay_snapshot(lake: Lake, day: date, settings: Settings) -> None:
@@ -37,7 +45,9 @@ def lay_snapshot(lake: Lake, day: date, settings: Settings) -> None:
     lay_features(lake.con, day, settings)
 
 
-def told_to_others(lake: Lake, day: date, settings: Settings, part: Part) -> tuple[pa.Table, pa.Table]:
+def told_to_others(
+    lake: Lake, day: date, settings: Settings, part: Part, marks: MarkSource = KNOWN
+) -> tuple[pa.Table, pa.Table]:
     """What the other parts of a night take over of this one: kept registers, then norms of exams."""
     lake.known_on(day)
-    return lay_for_others(lake.con, day, settings, part)
+    return lay_for_others(lake.con, day, settings, part, marks)

@@ -30,6 +30,7 @@ from risk_model.registers.recording import Recording, parse_recording
 from risk_model.registers.staging import STAGE, attached_stage, create_facts
 from risk_model.registers.taking import Advance, Taking
 from risk_model.settings import Settings, size_in_bytes
+from risk_model.state.storage import named_by_state
 
 _log = logging.getLogger(__name__)
 
@@ -234,7 +235,7 @@ class _Import:
     def _tidied(self) -> Upkeep:
         """Small files and old snapshots; the delivery is in the lake by now, whatever becomes of this."""
         folders = {MAIN: self._home.lake, IDENTITY: self._home.identity}
-        named = named_by_models(self._home.bundles)
+        named = named_by_models(self._home.bundles) | named_by_state(self._con, self._home.state)
         try:
             done = [
                 tidy(self._con, folder, lake, self._settings.lake, named if lake == MAIN else ())

@@ -27,7 +27,9 @@ from typing import TYPE_CHECKING
 
 from risk_model.timeline.class_days import build_class_days, build_pupil_days
 from risk_model.timeline.diaries import (
+    KNOWN,
     Diaries,
+    MarkSource,
     put_class_marks,
     put_streaks,
     read_kept,
@@ -57,7 +59,12 @@ def build_timeline(con: duckdb.DuckDBPyConnection, day: date, *, since: date) ->
 
 
 def build_diaries(
-    con: duckdb.DuckDBPyConnection, day: date, *, since: date, of_part: bool = False
+    con: duckdb.DuckDBPyConnection,
+    day: date,
+    *,
+    since: date,
+    of_part: bool = False,
+    source: MarkSource = KNOWN,
 ) -> Diaries:
     """The same timeline without a row per pupil and day: all tables but ``pupil_days``, and the diaries.
 
@@ -66,7 +73,7 @@ def build_diaries(
     of a night, and what other counties' classes did is taken over (:mod:`risk_model.parts`).
     """
     build_spells(con, day, since)
-    marks = read_marks(con, day, since)
+    marks = read_marks(con, day, since, source)
     stays = read_stays(con, len(marks), day, since)
     put_class_marks(con, marks, stays, since)
     build_class_sizes(con, day, since)

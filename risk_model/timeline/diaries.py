@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from risk_model.timeline.marks import MARK
 
 if TYPE_CHECKING:
     import duckdb
+
+LOOKBACK_DAYS = 260
+"""Days of marks read before a snapshot: 90 school days across a long summer, or a whole term."""
 
 DAYS_AT_A_TIME = 62
 """Days of marks taken from DuckDB at a time: at a million pupils 600 MB."""
@@ -61,23 +64,46 @@ class Diaries:
         return np.clip(np.nan_to_num(offset, nan=self.days), 0, self.days).astype(np.int32)
 
 
-def read_marks(con: duckdb.DuckDBPyConnection, day: date, since: date) -> NDArray[np.uint8]:
-    """The matrix of marks from ``known.attendance`` and ``timeline_pupils``; days ``since`` to ``day``."""
+class MarkSource(Protocol):
+    """Where marks come from; every source says the same, to the last byte."""
+
+    def fill(self, con: duckdb.DuckDBPyConnection, marks: NDArray[np.uint8], day: date, since: date) -> None:
+        """Write the marks of ``timeline_pupils`` into the matrix of zeros; days ``since`` to ``day``."""
+
+
+@dataclass(frozen=True)
+class KnownMarks:
+    """Marks row by row out of ``known.attendance``: on any day, of anybody."""
+
+    pupils: str = "timeline_pupils"
+    """Table of the pupils asked for: ``student_no`` and ``student_id``."""
+
+    def fill(self, con: duckdb.DuckDBPyConnection, marks: NDArray[np.uint8], day: date, since: date) -> None:
+        width = marks.shape[1]
+        flat = marks.reshape(-1)
+        for start in range(0, width, DAYS_AT_A_TIME):
+            days = {
+                "from": since + timedelta(days=start),
+                "to": min(day, since + timedelta(days=start + DAYS_AT_A_TIME - 1)),
+            }
+            # By way of a table: asked for directly, the answer never comes (seen with DuckDB 1.5.5).
+            con.execute(_MARKS.format(pupils=self.pupils), days | {"since": since})
+            found = con.execute("FROM timeline_marks_read").fetchnumpy()
+            pupil, at, code = (np.asarray(found[name]) for name in ("student_no", "at", "code"))
+            flat[pupil.astype(np.int64) * width + at] = code
+        con.execute("DROP TABLE timeline_marks_read")
+
+
+KNOWN = KnownMarks()
+
+
+def read_marks(
+    con: duckdb.DuckDBPyConnection, day: date, since: date, source: MarkSource
+) -> NDArray[np.uint8]:
+    """The matrix of marks of ``timeline_pupils``; days ``since`` to ``day``."""
     pupils = _count(con, "SELECT coalesce(max(student_no), 0) + 1 FROM timeline_pupils")
-    width = (day - since).days + 1
-    marks = np.zeros((pupils, width), dtype=np.uint8)
-    flat = marks.reshape(-1)
-    for start in range(0, width, DAYS_AT_A_TIME):
-        days = {
-            "from": since + timedelta(days=start),
-            "to": min(day, since + timedelta(days=start + DAYS_AT_A_TIME - 1)),
-        }
-        # By way of a table: asked for directly, the answer never comes (seen with DuckDB 1.5.5).
-        con.execute(_MARKS, days | {"since": since})
-        found = con.execute("FROM timeline_marks_read").fetchnumpy()
-        pupil, at, code = (np.asarray(found[name]) for name in ("student_no", "at", "code"))
-        flat[pupil.astype(np.int64) * width + at] = code
-    con.execute("DROP TABLE timeline_marks_read")
+    marks = np.zeros((pupils, (day - since).days + 1), dtype=np.uint8)
+    source.fill(con, marks, day, since)
     return marks
 
 
@@ -145,7 +171,7 @@ def _count(con: duckdb.DuckDBPyConnection, query: str) -> int:
 _MARKS = f"""
 CREATE OR REPLACE TEMP TABLE timeline_marks_read AS
 SELECT p.student_no, (a.day - $since::DATE)::SMALLINT AS at, (enum_code(a.mark::{MARK}) + 1)::UTINYINT AS code
-FROM known.attendance a JOIN timeline_pupils p ON p.student_id = a.student_id
+FROM known.attendance a JOIN {{pupils}} p ON p.student_id = a.student_id
 WHERE a.day BETWEEN $from AND $to
 """
 

@@ -1,0 +1,90 @@
+"""What the lake's change feed tells since a state was made, as temp tables of the reader's connection.
+
+``state_touched(student_id, day)``
+    Marks told, corrected or taken back, from the first month on; some more than once.
+``state_seen(student_id)``
+    Pupils of whom a spell, or the county of a school they had one at, may have changed, and those who
+    have their first mark.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from risk_model.state.storage import STATE, MadeFrom, committed
+
+if TYPE_CHECKING:
+    from risk_model.lake.reading import Lake
+
+STOOD_ON = ("attendance", "enrolments", "schools")
+"""Registers a state is made from."""
+_PLACES = (("schools", "school_id"), ("enrolments", "student_id"))
+
+
+def feed_is_whole(lake: Lake, made: MadeFrom) -> bool:
+    """Whether the lake still tells all that changed: the snapshot is that of the same lake, none is lost."""
+    if made.lake_snapshot > lake.snapshot or committed(lake, made.lake_snapshot) != made.committed:
+        return False
+    found = lake.con.execute(
+        "SELECT count(*) FROM ducklake_snapshots('lake') WHERE snapshot_id BETWEEN ? AND ?",
+        [made.lake_snapshot, lake.snapshot],
+    ).fetchall()
+    return bool(found[0][0] == lake.snapshot - made.lake_snapshot + 1)
+
+
+def put_news(lake: Lake, since: int, first_month: date) -> None:
+    """Make the tables of this module from what came after the snapshot ``since``."""
+    con = lake.con
+    for table, register, column in (
+        ("schools", "schools", "school_id"),
+        ("seen", "enrolments", "student_id"),
+    ):
+        changed = _changed(lake, since, register, column)
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE state_{table} AS SELECT DISTINCT {column} FROM ({changed})"
+        )
+    if con.execute("SELECT 1 FROM state_schools LIMIT 1").fetchall():
+        con.execute(
+            "INSERT INTO state_seen SELECT DISTINCT student_id FROM lake.enrolments"
+            " SEMI JOIN state_schools USING (school_id) ANTI JOIN state_seen USING (student_id)"
+        )
+    marks = _changed(lake, since, "attendance", "student_id, day")
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE state_touched AS SELECT student_id, day FROM ({marks}) WHERE day >= ?",
+        [first_month],
+    )
+    con.execute(
+        "INSERT INTO state_seen SELECT DISTINCT student_id FROM state_touched"
+        f" ANTI JOIN {STATE}.pupils USING (student_id) ANTI JOIN state_seen USING (student_id)"
+    )
+
+
+def known_through(lake: Lake, made: MadeFrom | None) -> date | None:
+    """Latest day a row the state stands on was recorded, superseded and retracted ones included."""
+    tables = [f"{name}{past}" for name in STOOD_ON for past in ("", "_past")]
+    rows = {
+        table: _inserted(lake, made.lake_snapshot, table, "recorded_on")
+        if made
+        else f"SELECT recorded_on FROM lake.{table}"
+        for table in tables
+    }
+    days = " UNION ALL ".join(f"SELECT max(recorded_on) AS day FROM ({sql})" for sql in rows.values())
+    found: date | None = lake.con.execute(f"SELECT max(day) FROM ({days})").fetchall()[0][0]
+    if made is None or found is None:
+        return found or (made.known_through if made else None)
+    return max(found, made.known_through)
+
+
+def _changed(lake: Lake, since: int, table: str, columns: str) -> str:
+    told, gone = (_feed(lake, since, table, columns, kind) for kind in ("insertions", "deletions"))
+    return f"{told} UNION ALL {gone}"
+
+
+def _inserted(lake: Lake, since: int, table: str, columns: str) -> str:
+    return _feed(lake, since, table, columns, "insertions")
+
+
+def _feed(lake: Lake, since: int, table: str, columns: str, kind: str) -> str:
+    span = f"{since + 1}, {lake.snapshot}"
+    return f"SELECT {columns} FROM ducklake_table_{kind}('lake', 'main', '{table}', {span})"
