@@ -162,10 +162,14 @@ def _scored(
     key: RunKey,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
+    from risk_model.state import bring_forward
+
     watch = Stopwatch()
     bundle = champion.load()
     features_of(bundle.features)  # a model that cannot be served is told before anything is computed
     challenger = Registry(home, settings).challenger()
+    say("What is kept of earlier marks …")
+    state = bring_forward(home, settings, lake)
     shares = shared_out(settings, order, lake, key.as_of)
     tasks = [
         Task(
@@ -206,6 +210,7 @@ def _scored(
         document["model_origin"] = _origin(home, settings, champion, bundle)
         document["model_ground"] = _ground(bundle)
         document["capacity"] = settings.list.model_dump(include=CAPACITY)
+        document["state"] = state.document()
         document["shadow"] = None
         decided = _decide(connection, settings, run, key, order, document)
     if challenger is not None:

@@ -82,13 +82,15 @@ def hand_over(task: Task) -> str:
     """Write what other parts take over of this one; answers its name."""
     from risk_model.features.snapshot import told_to_others
     from risk_model.lake.reading import open_lake
+    from risk_model.state import marks_on
 
     assert task.part is not None
     name = HANDED + task.name
     if task.files.told(name) is None:
         with open_lake(task.home, task.settings, snapshot=task.snapshot) as lake:
             lake.con.execute(f"SET threads = {task.threads:d}")
-            kept, norms = told_to_others(lake, task.as_of, task.settings, task.part)
+            marks = marks_on(task.home, lake, task.as_of, task.part.counties)
+            kept, norms = told_to_others(lake, task.as_of, task.settings, task.part, marks)
             task.files.keep(lake.con, name, {KEPT: kept, NORMS: norms}, {})
     return name
 
@@ -107,13 +109,15 @@ def score_part(task: Task) -> Told:
 
 def _done(task: Task, lake: Lake) -> dict[str, Any]:
     from risk_model.features.snapshot import snapshot_frame
+    from risk_model.state import marks_on
 
     begun = perf_counter()
     bundle = task.champion.load()
     if task.part is not None:
         files = task.files
         take_over(lake.con, files.files(KEPT), files.files(NORMS), files.unlocked(lake.con))
-    frame = snapshot_frame(lake, task.as_of, task.settings, task.part)
+    marks = marks_on(task.home, lake, task.as_of, task.part.counties if task.part else None)
+    frame = snapshot_frame(lake, task.as_of, task.settings, task.part, marks)
     rules = task.settings.quality
     suspicious = judge_registers(registers_kept(lake.con, task.as_of, rules), rules)
     findings = [finding.as_document() for finding in two_open_spells(lake.con, task.as_of)]

@@ -21,6 +21,8 @@ from risk_model.model.storing import save_logistic
 from risk_model.registry import Champion, Registry
 from risk_model.settings import ListSettings, Settings
 from risk_model.shelf import Shelf
+from risk_model.state import Brought
+from risk_model.timeline.diaries import KNOWN
 from serving.nightly import Order, score_night
 from tests.bundles import PROVENANCE
 from tests.known_registers import make_known
@@ -167,7 +169,9 @@ def county_office_with_archive(
     monkeypatch.setattr("risk_model.lake.reading.open_lake", lambda home, settings, **pinned: played.lake)
     monkeypatch.setattr(
         "risk_model.features.snapshot.snapshot_frame",
-        lambda lake, day, settings, part: played.frame.copy(),
+        lambda lake, day, settings, part, marks: played.frame.copy(),
     )
+    monkeypatch.setattr("risk_model.state.bring_forward", lambda home, settings, lake: Brought("none"))
+    monkeypatch.setattr("risk_model.state.marks_on", lambda home, lake, day, counties: KNOWN)
     monkeypatch.setattr(Registry, "champion", lambda registry: played.champion)
     return played

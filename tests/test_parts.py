@@ -17,6 +17,7 @@ from risk_model.lake.known import narrow_views
 from risk_model.lake.reading import Lake, open_lake
 from risk_model.parts import Part, counties_of, left_by_movers, plan, take_over
 from risk_model.settings import Settings
+from risk_model.state import StateMarks, bring_forward, marks_on
 from tests.county import dropout_risk, simulate
 
 AUTUMN, SUMMER = date(2025, 11, 20), date(2025, 8, 20)
@@ -98,6 +99,21 @@ def test_parts_add_up_to_the_night_to_the_last_bit(lake, tmp_path, day, most):
     assert whole["county_id"].nunique() == COUNTIES
     features = whole.select_dtypes("float64")
     assert (features.notna().sum() > 0).mean() > 0.9
+
+
+def test_parts_that_read_the_state_of_their_own_counties_say_the_same(home, lake, tmp_path):
+    tonight = lake.latest_recorded_on()
+    whole = snapshot_frame(lake, tonight, Settings())
+    assert movers(lake) > 0
+    parts = plan(counties_of(lake.con, tonight), 1)
+    assert bring_forward(home, Settings(), lake).done in ("built", "unchanged")
+    lake.known_on(tonight)
+    take_over(lake.con, **handed_over(lake, tonight, parts, tmp_path))
+    sources = [marks_on(home, lake, tonight, part.counties) for part in parts]
+    assert all(isinstance(source, StateMarks) for source in sources)
+    frames = [snapshot_frame(lake, tonight, Settings(), *of) for of in zip(parts, sources, strict=True)]
+    together = pd.concat(frames).sort_values("student_id", ignore_index=True).astype(whole.dtypes)
+    pd.testing.assert_frame_equal(together, whole, check_exact=True)
 
 
 def test_without_what_the_others_tell_a_pupil_who_moved_would_come_out_otherwise(lake, tmp_path):
