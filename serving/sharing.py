@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
 FIXED = 500 << 20
 """Bytes a process takes before the first pupil: libraries, the model, its tables."""
-PER_PUPIL = 12 << 10
+PER_PUPIL = 16 << 10
 """Bytes a pupil takes at the peak of a part, DuckDB's share included; see ``docs/measurements.md``."""
 DUCKDB_SHARE = 0.5
 """Of a process's memory what DuckDB may use before it spills; the rest is numpy's."""
 WORTH_SHARING = 60_000
 """Pupils below which one process is done before a second one has started."""
+COORDINATOR = "500MB"
+"""What DuckDB may hold in the process that waits for the workers and publishes."""
 CLUSTER_PART = 50_000
 """Pupils of a part on a cluster: about a county, so that many workers have something to do."""
 FEWEST = 1_000
@@ -63,6 +65,7 @@ def shared_out(settings: Settings, order: Order, lake: Lake, day: date) -> Share
     if len(parts) <= 1:
         return Shares((None,), processes, threads, frozenset(), _with_memory(settings, each))
     left = left_by_movers(lake.con, day)
+    lake.con.execute(f"SET memory_limit = '{COORDINATOR}'")  # what it held is the workers' now
     givers = frozenset(part for part in parts if not left.isdisjoint(part.counties))
     return Shares(parts, processes, threads, givers, _with_memory(settings, each))
 
