@@ -173,6 +173,48 @@ class QualitySettings(Section):
     since: without one a silent county may be on holiday, and no holiday is longer than a summer."""
     minimum_rows_share: Share = 0.5
     """…and one whose last so many school days hold less than this share of its usual marks."""
+    half_delivered_share: Share = 0.65
+    """…and one of whose pupils, on the same days, fewer have a mark than this share of what is usual. The
+    leaving grade of a school of three, away for its exams, is a third."""
+    missing_class_days: Annotated[int, Field(ge=2, le=60)] = 6
+    """…and one of which classes kept no register on so many school days while others did: more than a week,
+    so long a class may be away, on a trip or at its exams…"""
+    missing_classes_share: Share = 0.1
+    """…if several classes are missing, with this share of the pupils: a grade of a nine-year school…"""
+    missing_class_share: Share = 0.25
+    """…or a single one with this share: a teacher's gap in a small school is no half delivery."""
+    results_grace_days: Annotated[int, Field(ge=0, le=60)] = 14
+    """Results of a round of exams may take so many days to come; after that…"""
+    half_results_share: Share = 0.5
+    """…a school is held back that sent them for fewer than this share of the pupils who had some, grade by
+    grade, at the county's schools. One that sent none is not: it may not send any…"""
+    fewest_results_due: Annotated[int, Field(ge=1)] = 20
+    """…nor is one of which so few were to be expected."""
+    implausible_days: Annotated[int, Field(ge=1, le=20)] = 3
+    """Days with a register on which…"""
+    nearly_all_share: Share = 0.8
+    """…so many pupils are said to be absent, or all to have one mark but present, before that is not
+    believed: a wave of sickness empties half of a school, and a day of flood is over on the fourth…"""
+    unexcused_share: Share = 0.3
+    """…or so many absent without excuse…"""
+    unexcused_times: Annotated[float, Field(ge=1)] = 5.0
+    """…and so many times what is usual: after a holiday or at harvest it is two or three times…"""
+    unexcused_pupils: Annotated[int, Field(ge=1)] = 5
+    """…and so many pupils more: in a school of twelve, two families away are a quarter."""
+    flawless_days: Annotated[int, Field(ge=2, le=40)] = 10
+    """Days with a register without one absence…"""
+    flawless_expected: Annotated[float, Field(ge=1)] = 30.0
+    """…where so many were to be expected: three a day, more than one or two long absent pupils, whose return
+    would explain it. Schools too small for that are never held back for it."""
+    fewest_equal_scores: Annotated[int, Field(ge=2)] = 20
+    """So many pupils of a grade with the same score in a core subject are not believed: a class of six may
+    all have full marks…"""
+    equal_scores_share: Share = 0.5
+    """…nor are they in other subjects, where one may only pass or fail, if that is this share of all."""
+    most_pupils_vanished: Share = 0.2
+    """A school that lost more pupils since its last list, those who left as told apart, is held back…"""
+    fewest_pupils_vanished: Annotated[int, Field(ge=1)] = 10
+    """…if it lost so many: in a school of twelve, two families that moved are a quarter."""
     minimum_pupils_share: Share = 0.9
     """A run over fewer than this share of the last run's pupils is not published without --force."""
 

@@ -119,6 +119,17 @@ class CountyOffice:
         self.lake.snapshot += 1
 
 
+NOTHING_TOLD = {
+    "school_marks": "school_id text, day date, present int, late int, absent_sick int, absent_leave int, "
+    "absent_unexcused int, home_taught int",
+    "exams": "pupil int, day bigint, subject smallint, half smallint, what utinyint, hundredths int",
+    "subjects": "subject text, no smallint, core bool",
+    "cohort": "student_id text, school_id text, county_id text, grade int",
+    "timeline_pupils": "student_no int, student_id text",
+}
+"""Tables of a snapshot that stay empty: nobody's marks and exams are looked at."""
+
+
 def keep_registers(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, day: date, silent: set[str]) -> None:
     """The timeline's tables: 60 school days up to ``day`` on which every class kept its register."""
     classes = frame.groupby(["class_key", "school_id", "county_id"], as_index=False).size()
@@ -141,6 +152,8 @@ def keep_registers(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, day: dat
         "(student_id text, school_id text, started_on date, ended_on date)"
     )
     con.unregister("kept_days")
+    for table, columns in NOTHING_TOLD.items():
+        con.execute(f"create or replace temp table {table} ({columns})")
 
 
 @pytest.fixture(name="office")

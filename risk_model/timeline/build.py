@@ -17,6 +17,10 @@ ended_on, end_reason, boarding, recorded_on)``
     it, but this pupil has no mark. A view over ``timeline_pupil_days``, which holds numbers instead of
     texts: at a million pupils the texts alone would be gigabytes.
 
+``school_marks(school_id, day, present, late, …)``
+    What a school's registers say of everybody, see :mod:`risk_model.timeline.school_marks`; made with the
+    diaries only.
+
 Tables named ``timeline_…`` are shared by cohort and labels and described where they are made.
 """
 
@@ -39,6 +43,7 @@ from risk_model.timeline.diaries import (
 from risk_model.timeline.elsewhere import put_kept_elsewhere
 from risk_model.timeline.marks import build_class_sizes, build_marks
 from risk_model.timeline.school_days import build_school_days
+from risk_model.timeline.school_marks import put_school_marks
 from risk_model.timeline.spells import build_spells
 
 if TYPE_CHECKING:
@@ -69,8 +74,10 @@ def build_diaries(
     """The same timeline without a row per pupil and day: all tables but ``pupil_days``, and the diaries.
 
     Features and the cohort stand on it. Makes ``timeline_streaks(student_no, unexcused)`` besides: days
-    missed without excuse up to the last other mark, of pupils who have any. ``of_part``: they hold one part
-    of a night, and what other counties' classes did is taken over (:mod:`risk_model.parts`).
+    missed without excuse up to the last other mark, of pupils who have any; and
+    :mod:`school_marks <risk_model.timeline.school_marks>`, what each school's registers say day by day.
+    ``of_part``: they hold one part of a night, and what other counties' classes did is taken over
+    (:mod:`risk_model.parts`).
     """
     build_spells(con, day, since)
     marks = read_marks(con, day, since, source)
@@ -83,4 +90,5 @@ def build_diaries(
         put_kept_elsewhere(con)
     diaries = Diaries(since, marks, stays, read_kept(con, marks.shape[1], since))
     put_streaks(con, diaries)
+    put_school_marks(con, diaries)
     return diaries

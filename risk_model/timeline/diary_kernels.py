@@ -28,6 +28,32 @@ def count_class_marks(
 
 
 @compiled
+def count_school_marks(
+    marks: NDArray[np.uint8],
+    kept: NDArray[np.uint8],
+    begin: Any,
+    first: Any,
+    last: Any,
+    class_no: Any,
+    school_of_class: NDArray[np.int32],
+    schools: int,
+    since: int,
+    codes: int,
+) -> NDArray[np.int32]:
+    """(schools, days from column ``since`` on, codes) pupils with each mark on days their class kept."""
+    counted = np.zeros((schools, marks.shape[1] - since, codes), dtype=np.int32)
+    for pupil in range(len(begin) - 1):
+        for stay in range(begin[pupil], begin[pupil + 1]):
+            of_class, school = kept[class_no[stay]], school_of_class[class_no[stay]]
+            for day in range(max(first[stay], since), last[stay] + 1):
+                what = of_class[day]
+                if what != NOT_KEPT:
+                    counted[school, day - since, told(marks[pupil, day], what)] += 1
+    counted[:, :, 0] = 0
+    return counted
+
+
+@compiled
 def told(mark: int, what: int) -> int:
     """The mark of a kept day: an unmarked pupil was present where the headcount was complete."""
     if mark == 0 and what == COMPLETE:

@@ -1,7 +1,4 @@
-"""May tonight's list be trusted? Pure rules; serving holds schools back by them, monitoring reports them.
-
-The rules cut by ``recorded_on`` like everything else: they read the timeline as known on the
-snapshot date. A school that never sends attendance is not held back for it.
+"""Registers that are not there: a school that is silent, whose last sign is old, or that sends few marks.
 
 Silence is counted in school days where they are known up to the snapshot date: a calendar names them, or
 other schools of the county still send their marks. Where nothing is known since the last register, it may
@@ -10,19 +7,15 @@ be a holiday or a delivery that never came; after ``stale_register_days`` it is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from risk_model.quality.rule import LOOKBACK, Rule
 from risk_model.settings import QualitySettings
 
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
-
-LOOKBACK = 60
-"""School days that tell how many marks of a school are usual."""
 
 # A class that sent a complete headcount told of all its pupils: schools that send only absences are
 # complete, too. ``back`` 1 is the school's latest school day. School days after the snapshot date come
@@ -66,47 +59,8 @@ from told where day <= $day group by school_id order by school_id
 """
 
 
-@dataclass(frozen=True)
-class HeldBack:
-    """A unit whose list of tonight is not published, and the date of the list that stays live."""
-
-    unit: str
-    reason: str
-    as_of: date | None = None
-
-    def as_document(self) -> dict[str, Any]:
-        """The entry as ``score --json`` prints it."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something the registers say of a pupil that cannot be; it stops nothing, somebody must look."""
-
-    finding: str
-    student_id: str
-    schools: tuple[str, ...]
-
-    def as_document(self) -> dict[str, Any]:
-        """The entry as ``score --json`` prints it."""
-        return {**asdict(self), "schools": list(self.schools)}
-
-
-TWO_OPEN_SPELLS = """
-select student_id, list(distinct school_id order by school_id) from spells
-where started_on <= $day and (ended_on is null or ended_on > $day)
-group by student_id having count(*) > 1 order by student_id
-"""
-
-
-def two_open_spells(con: duckdb.DuckDBPyConnection, day: date) -> list[Finding]:
-    """Pupils whom the registers hold at two places at once on ``day``; needs the timeline."""
-    found = con.execute(TWO_OPEN_SPELLS, {"day": day}).fetchall()
-    return [Finding("two_open_spells", pupil, tuple(schools)) for pupil, schools in found]
-
-
-def registers_kept(con: duckdb.DuckDBPyConnection, day: date, rules: QualitySettings) -> pd.DataFrame:
-    """Per school: registers kept and marks per school day, lately and before; needs the timeline.
+def silence(con: duckdb.DuckDBPyConnection, day: date, rules: QualitySettings) -> pd.DataFrame:
+    """Per school: registers kept and marks per school day, lately and before.
 
     ``last_kept`` is the day of the last register, ``days_silent`` its distance in calendar days and
     ``days_known`` whether the school days up to ``day`` are known. If no school kept a register within the
@@ -118,19 +72,17 @@ def registers_kept(con: duckdb.DuckDBPyConnection, day: date, rules: QualitySett
     return con.execute(LONG_AGO, {"day": day}).df()
 
 
-def judge_registers(kept: pd.DataFrame, rules: QualitySettings) -> dict[str, str]:
-    """The reason to hold back, by ``school_id``, for schools whose registers cannot be trusted."""
-    sent = kept[kept["last_kept"].notna()]
-    stale = ~sent["days_known"].astype(bool) & (sent["days_silent"] > rules.stale_register_days)
-    silent = ~stale & (sent["kept_recently"] == 0)
-    few = ~stale & ~silent & (sent["kept_before"] > 0)
-    few &= sent["marks_recently"] < rules.minimum_rows_share * sent["marks_usually"]
-    told = ((stale, _says_stale), (silent, _says_silent), (few, _says_few))
-    return {
-        str(school.school_id): says(school, rules)
-        for which, says in told
-        for school in sent[which].itertuples(index=False)
-    }
+def _is_stale(kept: pd.DataFrame, rules: QualitySettings) -> pd.Series[bool]:
+    return ~kept["days_known"].astype(bool) & (kept["days_silent"] > rules.stale_register_days)
+
+
+def _is_silent(kept: pd.DataFrame, _rules: QualitySettings) -> pd.Series[bool]:
+    return kept["last_kept"].notna() & (kept["kept_recently"] == 0)
+
+
+def _sends_few(kept: pd.DataFrame, rules: QualitySettings) -> pd.Series[bool]:
+    few = kept["marks_recently"] < rules.minimum_rows_share * kept["marks_usually"]
+    return few & (kept["kept_before"] > 0)
 
 
 def _says_stale(school: Any, _rules: QualitySettings) -> str:
@@ -155,19 +107,4 @@ def _says_few(school: Any, rules: QualitySettings) -> str:
     )
 
 
-def judge_size(
-    pupils: Mapping[str, int], before: Mapping[str, int], rules: QualitySettings
-) -> tuple[str, ...]:
-    """Why a whole run is not published; empty if nothing speaks against it.
-
-    ``pupils`` and ``before`` count the rows per county, tonight and in the last published run.
-    """
-    now, then = sum(pupils.values()), sum(before.values())
-    if now == 0:
-        return ("The cohort is empty: no pupil is enrolled as known on that day.",)
-    if now < rules.minimum_pupils_share * then:
-        return (
-            f"Only {now:,} pupils, fewer than {rules.minimum_pupils_share:.0%} of the {then:,} of the "
-            "last run. Look for missing enrolments; --force publishes all the same.",
-        )
-    return ()
+STALE, SILENT, FEW = Rule(_is_stale, _says_stale), Rule(_is_silent, _says_silent), Rule(_sends_few, _says_few)
