@@ -7,6 +7,7 @@ SMALL = {
     "benchmarks.importing": ["--rows", "1000000", "--pupils", "50000"],
     "benchmarks.explain": ["--rows", "20000", "--models", "3", "--rounds", "3"],
     "benchmarks.publish": ["--rows", "100000"],
+    "benchmarks.state": ["--students", "20000"],
     "benchmarks.whole_way": ["--students", "5000", "--years", "1"],
 }
 

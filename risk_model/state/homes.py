@@ -1,8 +1,9 @@
 """In which county's files a pupil's months lie.
 
-A pupil's home is the county of the only county in which he ever had a spell, by the rows in force;
-whoever had spells in several, or none at all, is at home :data:`NOWHERE`, which every county's night
-reads besides its own. So wherever a pupil is looked for, he is found.
+A pupil's home is the only county in which he ever had a spell, by the rows in force. Whoever had spells in
+several, or none at all, and every identifier that was ever changed or took another's place, is at home
+:data:`NOWHERE`, which every county's night reads besides its own. So wherever a pupil is looked for, and
+under whichever identifier, he is found.
 """
 
 from __future__ import annotations
@@ -13,6 +14,12 @@ from risk_model.state.storage import STATE
 from risk_model.timeline.spells import UNKNOWN_COUNTY
 
 NOWHERE = ""
+RENAMED = """
+    SELECT student_id FROM (
+        SELECT unnest([old_student_id, student_id]) AS student_id FROM lake.student_aliases
+        UNION ALL SELECT unnest([old_student_id, student_id]) FROM lake.student_aliases_past)
+    WHERE student_id IS NOT NULL"""
+"""SQL: identifiers that a change of identifier ever named, also one that was withdrawn since."""
 
 
 def put_pupils(con: duckdb.DuckDBPyConnection, marked: str) -> None:
@@ -54,8 +61,8 @@ def _homes(pupils: str | None = None) -> str:
     """SQL: ``student_id`` and ``county_id`` of pupils with spells; of those in table ``pupils``, or all."""
     those = f" SEMI JOIN {pupils} USING (student_id)" if pupils else ""
     return f"""
-        SELECT student_id, CASE WHEN min(county_id) = max(county_id) THEN min(county_id)
-            ELSE '{NOWHERE}' END AS county_id
+        SELECT student_id, CASE WHEN min(county_id) = max(county_id) AND student_id NOT IN ({RENAMED})
+            THEN min(county_id) ELSE '{NOWHERE}' END AS county_id
         FROM (SELECT e.student_id, coalesce(s.county_id, '{UNKNOWN_COUNTY}') AS county_id
               FROM (SELECT student_id, school_id FROM lake.enrolments{those}) e
               LEFT JOIN lake.schools s USING (school_id))

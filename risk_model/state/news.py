@@ -3,8 +3,8 @@
 ``state_touched(student_id, day)``
     Marks told, corrected or taken back, from the first month on; some more than once.
 ``state_seen(student_id)``
-    Pupils of whom a spell, or the county of a school they had one at, may have changed, and those who
-    have their first mark.
+    Pupils of whom a spell, the county of a school they had one at, or the identifier may have changed, and
+    those who have their first mark.
 """
 
 from __future__ import annotations
@@ -19,31 +19,35 @@ if TYPE_CHECKING:
 
 STOOD_ON = ("attendance", "enrolments", "schools")
 """Registers a state is made from."""
-_PLACES = (("schools", "school_id"), ("enrolments", "student_id"))
 
 
 def feed_is_whole(lake: Lake, made: MadeFrom) -> bool:
-    """Whether the lake still tells all that changed: the snapshot is that of the same lake, none is lost."""
-    if made.lake_snapshot > lake.snapshot or committed(lake, made.lake_snapshot) != made.committed:
+    """Whether the lake can tell all that changed since: it still has that very snapshot and the next.
+
+    Snapshots between these and tonight's may be let go; files in force at either end stay, and so the
+    feed does.
+    """
+    if committed(lake, made.lake_snapshot) != made.committed:
         return False
-    found = lake.con.execute(
-        "SELECT count(*) FROM ducklake_snapshots('lake') WHERE snapshot_id BETWEEN ? AND ?",
-        [made.lake_snapshot, lake.snapshot],
-    ).fetchall()
-    return bool(found[0][0] == lake.snapshot - made.lake_snapshot + 1)
+    following = made.lake_snapshot + 1
+    return following == lake.snapshot + 1 or (
+        following <= lake.snapshot and committed(lake, following) is not None
+    )
 
 
 def put_news(lake: Lake, since: int, first_month: date) -> None:
     """Make the tables of this module from what came after the snapshot ``since``."""
     con = lake.con
-    for table, register, column in (
-        ("schools", "schools", "school_id"),
-        ("seen", "enrolments", "student_id"),
-    ):
-        changed = _changed(lake, since, register, column)
-        con.execute(
-            f"CREATE OR REPLACE TEMP TABLE state_{table} AS SELECT DISTINCT {column} FROM ({changed})"
-        )
+    schools = _changed(lake, since, "schools", "school_id")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE state_schools AS SELECT DISTINCT school_id FROM ({schools})")
+    seen = _changed(lake, since, "enrolments", "student_id")
+    for table in ("student_aliases", "student_aliases_past"):
+        for column in ("old_student_id", "student_id"):
+            seen += f" UNION ALL {_changed(lake, since, table, column)}"
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE state_seen AS"
+        f" SELECT DISTINCT student_id FROM ({seen}) WHERE student_id IS NOT NULL"
+    )
     if con.execute("SELECT 1 FROM state_schools LIMIT 1").fetchall():
         con.execute(
             "INSERT INTO state_seen SELECT DISTINCT student_id FROM lake.enrolments"

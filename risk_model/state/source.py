@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     from risk_model.lake.reading import Lake
 
 _log = logging.getLogger(__name__)
-_RENAMED = "state_renamed"
-"""Pupils of the timeline whose identifier changed: two may have told of one day, and the lake knows which
-of them counts."""
+_UNSETTLED = "state_unsettled"
 
 
 @dataclass(frozen=True)
@@ -57,29 +55,35 @@ class StateMarks:
     def _fill(self, con: duckdb.DuckDBPyConnection, marks: NDArray[np.uint8], day: date, since: date) -> None:
         from risk_model.state.kernel import spread
 
-        renamed = _put_renamed(con)
-        rows = self._rows_of_pupils(con, renamed)
+        rows = self._rows_of_pupils(con)
+        unsettled = np.zeros(len(marks), dtype=np.bool_)
         months = f"""
             SELECT pupil, (month - DATE '{since}')::INTEGER AS first, marks FROM {STATE}.mark_months
             WHERE month BETWEEN DATE '{month_of(since)}' AND DATE '{day}'{self._here()}"""
         for pupil, first, held in blobs(con, months, "pupil", "first"):
-            spread(marks, rows, pupil, first, held)
-        if renamed:
-            KnownMarks(_RENAMED).fill(con, marks, day, since)
+            spread(marks, rows, pupil, first, held, unsettled)
+        if unsettled.any():
+            _settle(con, marks, unsettled, day, since)
 
     def _here(self) -> str:
         if self.counties is None:
             return ""
         return f" AND county_id IN ({', '.join(map(quoted, (NOWHERE, *self.counties)))})"
 
-    def _rows_of_pupils(self, con: duckdb.DuckDBPyConnection, renamed: bool) -> NDArray[np.int32]:
-        """(pupils of the state,) the row in the matrix of each, −1 for those who are not asked for."""
-        others = f" ANTI JOIN {_RENAMED} USING (student_no)" if renamed else ""
+    def _rows_of_pupils(self, con: duckdb.DuckDBPyConnection) -> NDArray[np.int32]:
+        """(pupils of the state,) the row in the matrix, −1 for those not asked for; an identifier that was
+        changed has the row of the newest."""
+        told = f"SELECT student_id, pupil FROM {STATE}.pupils WHERE true{self._here()}"
+        if has_table(con, "temp", ALIASES):
+            told = (
+                f"SELECT coalesce(new_id, student_id) AS student_id, pupil FROM ({told})"
+                f" LEFT JOIN {ALIASES} ON old_id = student_id"
+            )
         # By way of a table, as everything that is fetched from a join (see `KnownMarks`).
-        con.execute(f"""
-            CREATE OR REPLACE TEMP TABLE state_asked AS
-            SELECT pupil, student_no FROM (SELECT * FROM {STATE}.pupils WHERE true{self._here()})
-            JOIN timeline_pupils USING (student_id){others}""")
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE state_asked AS"
+            f" SELECT pupil, student_no FROM ({told}) JOIN timeline_pupils USING (student_id)"
+        )
         found = con.execute("FROM state_asked").fetchnumpy()
         pupil, row = np.asarray(found["pupil"]), np.asarray(found["student_no"])
         highest = con.execute(f"SELECT coalesce(max(pupil), 0) FROM {STATE}.pupils").fetchall()[0][0]
@@ -116,15 +120,25 @@ def _serves(made: MadeFrom, lake: Lake, day: date) -> bool:
     )
 
 
-def _put_renamed(con: duckdb.DuckDBPyConnection) -> bool:
-    """Make the table of renamed pupils; False where there are none."""
-    if not has_table(con, "temp", ALIASES):
-        return False
-    con.execute(f"""
-        CREATE OR REPLACE TEMP TABLE {_RENAMED} AS
-        SELECT student_no, student_id FROM timeline_pupils
-        WHERE student_id IN (SELECT old_id FROM {ALIASES} UNION SELECT new_id FROM {ALIASES})""")
-    return bool(con.execute(f"SELECT 1 FROM {_RENAMED} LIMIT 1").fetchall())
+def _settle(
+    con: duckdb.DuckDBPyConnection,
+    marks: NDArray[np.uint8],
+    unsettled: NDArray[np.bool_],
+    day: date,
+    since: date,
+) -> None:
+    """Read pupils from the lake of whom two identifiers told different things of one day.
+
+    The lake knows which was told last. There are few: a pupil is seldom marked twice.
+    """
+    rows = np.flatnonzero(unsettled)
+    marks[rows] = 0
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE {_UNSETTLED} AS SELECT student_no, student_id FROM timeline_pupils"
+        " WHERE student_no IN (SELECT unnest(?::INTEGER[]))",
+        [rows.tolist()],
+    )
+    KnownMarks(_UNSETTLED).fill(con, marks, day, since)
 
 
 def _mark_damaged(folder: Path) -> None:

@@ -114,7 +114,10 @@ def committed(lake: Lake, snapshot: int) -> int | None:
 
 
 def named_by_state(con: duckdb.DuckDBPyConnection, folder: Path) -> frozenset[int]:
-    """The snapshot of the lake that the state in ``folder`` will be brought forward from; upkeep keeps it."""
+    """Snapshots of the lake that the state in ``folder`` will be brought forward from; upkeep keeps them.
+
+    The one it was made from and the next, with which the change feed begins.
+    """
     if not exists(folder):
         return frozenset()
     try:
@@ -124,4 +127,4 @@ def named_by_state(con: duckdb.DuckDBPyConnection, folder: Path) -> frozenset[in
         return frozenset()
     finally:
         detach(con)
-    return frozenset({made.lake_snapshot}) if made else frozenset()
+    return frozenset({made.lake_snapshot, made.lake_snapshot + 1}) if made else frozenset()
