@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from risk_model.errors import MissingError, UsageError
 from risk_model.home import Home
-from risk_model.quality import HeldBack, judge_size
+from risk_model.quality import HeldBack, enrolment_kept, judge_enrolment, judge_size
 from risk_model.registry import Champion, Registry
 from risk_model.settings import Settings
 from serving import pruning, publication
@@ -87,7 +87,7 @@ def score_night(home: Home, settings: Settings, order: Order, say: Callable[[str
     ):
         key = _key(lake, champion, settings, order.as_of)
         _sweep(home, settings, engine, key.digest)
-        document = _answered(engine, settings, key, order)
+        document = _answered(engine, lake, settings, key, order)
         if document is None:
             document = _scored(home, settings, order, lake, engine, champion, key, say)
         pruning.tidy(home, settings, engine, say, keep=key.digest)
@@ -138,7 +138,9 @@ def settings_digest(settings: Settings) -> str:
     return blake2b(json.dumps(deciding, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
-def _answered(engine: Engine, settings: Settings, key: RunKey, order: Order) -> dict[str, Any] | None:
+def _answered(
+    engine: Engine, lake: Lake, settings: Settings, key: RunKey, order: Order
+) -> dict[str, Any] | None:
     """The document of this run if it is complete, published now if that is asked for; else none."""
     with engine.begin() as connection:
         run = publication.find(connection, key.digest)
@@ -146,8 +148,13 @@ def _answered(engine: Engine, settings: Settings, key: RunKey, order: Order) -> 
             return None
         document: dict[str, Any] = json.loads(run.document)
         live = publication.newest(connection)
+        freed = 0
+        if order.force:
+            lake.known_on(key.as_of)
+            shrunk = _shrunk(connection, lake, settings, run.id, key.as_of)
+            freed = publication.let_go(connection, run.id, shrunk)
         as_it_is = not order.republish and (run.state == PUBLISHED or not order.force)
-        if as_it_is or (live is not None and live.id == run.id):
+        if not freed and (as_it_is or (live is not None and live.id == run.id)):
             return document
         return _decide(connection, settings, run.id, key, order, document)
 
@@ -205,6 +212,8 @@ def _scored(
     say("Publishing …")
     with engine.begin() as connection:
         publication.check(connection, run, tally.students)
+        if not order.force:
+            publication.hold_back(connection, run, _shrunk(connection, lake, settings, run, key.as_of))
         watch.lap("publish")
         document = _document(key, tally, watch)
         document["model_origin"] = _origin(home, settings, champion, bundle)
@@ -219,6 +228,13 @@ def _scored(
         publication.amend(engine, run, decided)
     files.close()
     return decided
+
+
+def _shrunk(connection: Connection, lake: Lake, settings: Settings, run: int, day: date) -> dict[str, str]:
+    """Schools that lost pupils of whom nobody says that they left, with the reason to hold them back."""
+    pupils = publication.pupils_by_school(connection, run)
+    kept = enrolment_kept(lake.con, day, pupils, publication.listed_now(connection))
+    return judge_enrolment(kept, settings.quality)
 
 
 def _rows(lake: Lake, files: RunFiles, told: Told) -> list[Row]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import marshal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from hashlib import blake2b
@@ -22,7 +22,7 @@ from typing import Any, cast
 from sqlalchemy import Connection, CursorResult, Engine, Table, collate, delete, func, insert, select, update
 
 from risk_model.errors import RiskModelError
-from risk_model.quality import HeldBack
+from risk_model.quality import HeldBack, Listed
 from serving.bulk import insert_rows
 from serving.pruning import forget
 from serving.tables import STAGED, Flip, Publication, Published, Run, RunSchool, Score
@@ -210,6 +210,41 @@ def pupils_by_county(connection: Connection, run: int) -> dict[str, int]:
     county = func.coalesce(RunSchool.county_id, "")
     query = select(county, func.sum(RunSchool.pupils)).where(RunSchool.run == run).group_by(county)
     return {county: int(pupils) for county, pupils in connection.execute(query).all()}
+
+
+def pupils_by_school(connection: Connection, run: int) -> dict[str, int]:
+    """Rows of each school of a run."""
+    query = select(RunSchool.school_id, RunSchool.pupils).where(RunSchool.run == run)
+    return {school: int(pupils) for school, pupils in connection.execute(query)}
+
+
+def listed_now(connection: Connection) -> dict[str, Listed]:
+    """The published list of each school that has pupils on it."""
+    query = (
+        select(RunSchool.school_id, RunSchool.pupils, Run.as_of)
+        .join(Published, (Published.school_id == RunSchool.school_id) & (Published.run == RunSchool.run))
+        .join(Run, Run.id == RunSchool.run)
+        .where(RunSchool.pupils > 0)
+    )
+    return {school: Listed(int(pupils), as_of) for school, pupils, as_of in connection.execute(query)}
+
+
+def hold_back(connection: Connection, run: int, reasons: Mapping[str, str]) -> None:
+    """Hold schools of a staged run back, those that are already keep their reason."""
+    for school, reason in reasons.items():
+        entry = update(RunSchool).where(RunSchool.run == run, RunSchool.school_id == school)
+        connection.execute(entry.where(RunSchool.held_back.is_(None)).values(held_back=reason))
+
+
+def let_go(connection: Connection, run: int, reasons: Mapping[str, str]) -> int:
+    """Hold schools of a run no longer back that are held back for these reasons; answers how many."""
+    released = 0
+    for school, reason in reasons.items():
+        entry = update(RunSchool).where(RunSchool.run == run, RunSchool.school_id == school)
+        released += connection.execute(
+            entry.where(RunSchool.held_back == reason).values(held_back=None)
+        ).rowcount
+    return released
 
 
 def held_back(connection: Connection, run: int) -> list[HeldBack]:

@@ -14,7 +14,7 @@ from risk_model.errors import LockHeldError, MissingError, UsageError
 from risk_model.home import Home
 from risk_model.lake import attaching
 from risk_model.registry import Registry
-from risk_model.settings import Settings
+from risk_model.settings import QualitySettings, Settings
 from serving import nightly, publication
 from serving.archive import read_evidence
 from serving.database import DatabaseError, connect, open_database
@@ -184,6 +184,20 @@ def test_a_much_smaller_cohort_waits_for_force(office):
     assert forced["published"] is True
     assert forced["reason"] is None
     assert len(rows(office)) == 80
+
+
+def test_a_school_that_lost_a_third_of_its_pupils_unexplained_keeps_its_list_unless_forced(office):
+    rules = QualitySettings(fewest_pupils_vanished=5, minimum_pupils_share=0.5)
+    office.settings = office.settings.model_copy(update={"quality": rules})
+    office.score()
+    office.frame = office.frame[~office.frame["student_id"].str.match("B7A0|B8B0[0-3]")]
+    document = office.score(TUESDAY)
+    assert [unit["unit"] for unit in document["held_back"]] == ["school:B"]
+    assert "where its list of 2026-03-02 has 30" in document["held_back"][0]["reason"]
+    assert {row["as_of"] for row in rows(office) if row["school_id"] == "B"} == {"2026-03-02"}
+    forced = office.score(TUESDAY, force=True)
+    assert forced["held_back"] == []
+    assert {row["as_of"] for row in rows(office)} == {"2026-03-03"}
 
 
 def test_a_school_without_pupils_any_more_has_no_old_list(office):
