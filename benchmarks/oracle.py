@@ -78,8 +78,8 @@ def main(home: Path, truth: Path, predictions: Path | None, as_json: bool) -> No
     """Compare the backtest in HOME with the hidden truth in TRUTH."""
     office = Office(Home(home.resolve()), Home(home.resolve()).config)
     if predictions is None:
-        with open_lake(office.home, office.settings) as lake:
-            told = look_back(lake, office.settings, Request(), Watch(office)).judgement.predictions
+        with office.accounts() as accounts, open_lake(office.home, office.settings) as lake:
+            told = look_back(lake, office.settings, Request(), Watch(accounts)).judgement.predictions
     else:
         told = pd.read_parquet(predictions)
     document = compare(with_hazard(told, truth))

@@ -97,8 +97,8 @@ def _figures(judged: Judged) -> dict[str, Any]:
 def main(home: Path, budget: float, as_json: bool) -> None:
     """Search in HOME and judge the outcome on the test days."""
     office = Office(Home(home.resolve()), Home(home.resolve()).config)
-    watch = Watch(office)
-    with open_lake(office.home, office.settings) as lake:
+    with office.accounts() as accounts, open_lake(office.home, office.settings) as lake:
+        watch = Watch(accounts)
         snapshots, planned = looked_back(lake, office.settings, watch)
         given = Given(snapshots, planned, FEATURES, office.settings)
         with watch.stage("search", "Searching", int(budget)) as advance:

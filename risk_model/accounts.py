@@ -20,7 +20,7 @@ can be reset, but then whoever watches the process from outside is told too litt
 
 >>> accounts = Accounts()
 >>> with accounts.stage("features") as stage:
-...     stage.rows += 3
+...     stage.count(3)
 >>> accounts.document(("features",))["stages"]["features"]["rows"]
 3
 """
@@ -61,21 +61,46 @@ class Spent:
 
 @dataclass
 class Stage:
-    """A stage that is open; whoever works in it counts its rows."""
+    """A stage that is open; whoever works in it counts what is done, and says how many rows that was."""
 
     name: str
+    what: str
+    """For people: what is being done."""
+    total: int | None
+    """How many steps there are to do, if that is known."""
     begun: float
     highest_before: float
-    rows: int = 0
+    watcher: Watcher
+    done: int = 0
+    """Steps so far: pupils, bytes, days or whatever the stage counts."""
+    rows: int | None = None
+    """Rows of it all, where steps are something else."""
     sampled: float = 0.0
+
+    def count(self, steps: int) -> None:
+        """So many more steps are done; whoever watches is told."""
+        self.done += steps
+        self.watcher("advanced", self, None)
+
+    @property
+    def booked(self) -> int:
+        """The rows to book: what was said, else the steps."""
+        return self.done if self.rows is None else self.rows
+
+
+Watcher = Callable[[str, Stage, float | None], None]
+"""Told of a stage that has ``begun``, ``advanced`` or, with the seconds it took, ``finished``."""
+
+
+def unwatched(event: str, stage: Stage, seconds: float | None) -> None:
+    """Nobody is watching."""
 
 
 @dataclass
 class Accounts:
     """Stages of one process and of the workers it waited for; stages may lie within each other."""
 
-    watcher: Callable[[str, Stage, float | None], None] = lambda event, stage, seconds: None
-    """Told of every stage ``begun`` (seconds are null) and ``finished``."""
+    watcher: Watcher = unwatched
     spent: list[Spent] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -85,12 +110,12 @@ class Accounts:
         self._open: list[Stage] = []
 
     @contextmanager
-    def stage(self, name: str, rows: int = 0) -> Iterator[Stage]:
+    def stage(self, name: str, what: str = "", total: int | None = None) -> Iterator[Stage]:
         """Book what happens inside to ``name``; begun again, it is the same stage gone on with.
 
         A stage opened inside another is booked to both. One that fails is booked, too.
         """
-        stage = Stage(name, self._now(), highest_memory_mb(), rows)
+        stage = Stage(name, what or name, total, self._now(), highest_memory_mb(), self.watcher)
         self._open.append(stage)
         self.watcher("begun", stage, None)
         try:
@@ -104,7 +129,7 @@ class Accounts:
         highest = highest_memory_mb()
         peak = highest if highest > stage.highest_before else max(stage.sampled, memory_mb())
         ended = self._now()
-        self.spent.append(Spent(stage.name, self._process, stage.begun, ended, stage.rows, peak))
+        self.spent.append(Spent(stage.name, self._process, stage.begun, ended, stage.booked, peak))
         self.watcher("finished", stage, ended - stage.begun)
 
     def add(self, told: Iterable[dict[str, Any]]) -> None:

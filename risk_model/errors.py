@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 
@@ -46,3 +49,41 @@ class MissingError(RiskModelError, LookupError):
 
 class BundleError(RiskModelError, ValueError):
     """A model bundle does not match its manifest, or cannot serve what is asked of it."""
+
+
+FULL = ("no space left", "disk is full", "disk quota exceeded", "file too large")
+READ_ONLY = ("read-only file system", "readonly database", "read-only database")
+"""Words of the operating system, DuckDB and SQLite; DuckDB tells no number of an error."""
+
+
+def disk_trouble(error: BaseException, folder: Path) -> str | None:
+    """What to do if ``error``, or what it came from, is a full or read-only disk; else null.
+
+    >>> disk_trouble(ValueError("no"), Path("/srv"))
+    """
+    for one in _with_causes(error):
+        number = one.errno if isinstance(one, OSError) else None
+        said = str(one).lower()
+        of_file = getattr(one, "filename", None) or folder
+        if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or any(word in said for word in FULL):
+            return (
+                f"the disk of {of_file} is full. Registers and lists are as they were; free space there and "
+                "run again."
+            )
+        if number == errno.EROFS or any(word in said for word in READ_ONLY):
+            return (
+                f"the disk of {of_file} is read-only. Registers and lists are as they were; make it writable "
+                "and run again."
+            )
+    return None
+
+
+def _with_causes(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        following = error.__cause__ or error.__context__
+        if following is None:
+            return
+        error = following

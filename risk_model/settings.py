@@ -252,6 +252,22 @@ class PublicationSettings(Section):
     """Every run of the last so many days is kept; of weeks before them what was published at their end."""
 
 
+class LogSettings(Section):
+    """What is told on stderr while a command works."""
+
+    format: Literal["auto", "text", "json"] = "auto"
+    """``auto``: bars and sentences on a terminal, else lines of JSON from the commands a scheduler calls
+    (import, train, score, nightly) and sentences from the others; ``text`` or ``json`` always."""
+
+
+class MetricsSettings(Section):
+    """Figures of the last run for Prometheus' node exporter (its textfile collector)."""
+
+    textfile: str = "data/metrics/score.prom"
+    """Written after each ``score``, within the home if it is no absolute path; ``import`` and ``train`` write
+    ``import.prom`` and ``train.prom`` beside it. Empty: nothing is written."""
+
+
 class Environment(EnvSettingsSource):
     """The variables ``DROPOUT_RISK_…``; several values are JSON or separated by commas."""
 
@@ -281,6 +297,8 @@ class Settings(BaseSettings):
     registers: RegisterSettings = RegisterSettings()
     lake: LakeSettings = LakeSettings()
     publication: PublicationSettings = PublicationSettings()
+    log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
     database_url: str | None = None
     """Service database; none = SQLite in the home's ``data/service.db``."""
     tracking_uri: str | None = None

@@ -95,7 +95,8 @@ def test_the_peak_of_a_stage_is_seen_while_it_lasts_and_not_in_the_next():
 
 def _work(rows: int) -> list[dict[str, Any]]:
     accounts = Accounts()
-    with accounts.stage("features", rows=rows):
+    with accounts.stage("features") as stage:
+        stage.count(rows)
         block = np.ones(rows)
         del block
     return accounts.told()
@@ -119,9 +120,13 @@ def test_a_worker_in_this_very_process_is_not_counted_twice():
     assert accounts.document(())["peak_memory_mb"] == pytest.approx(highest_memory_mb())
 
 
-def test_who_watches_is_told_of_every_stage_begun_and_finished():
+def test_who_watches_is_told_of_every_stage_and_how_far_it_is():
     heard: list[tuple[str, str, bool]] = []
     accounts = Accounts(lambda event, stage, seconds: heard.append((event, stage.name, seconds is None)))
-    with accounts.stage("features"):
-        pass
-    assert heard == [("begun", "features", True), ("finished", "features", False)]
+    with accounts.stage("features") as stage:
+        stage.count(1)
+    assert heard == [
+        ("begun", "features", True),
+        ("advanced", "features", True),
+        ("finished", "features", False),
+    ]

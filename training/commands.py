@@ -115,7 +115,8 @@ def train(
     settings = with_label(office.settings, horizon_days, label)
     searching = Budget(budget) if budget else None
     request = Request(as_of, snapshots, searching, promote, keep_predictions)
-    document = run(office.home, settings, request, Watch(office))
+    with office.accounts() as accounts:
+        document = run(office.home, settings, request, Watch(accounts))
     text = table(document)
     if require_promotion and not document["promoted"]:
         raise PromotionRefusedError(text, document=document)

@@ -63,7 +63,8 @@ def run(home: Home, settings: Settings, request: Request, watch: Watch) -> dict[
         "promoted": promoted,
         "challenging": challenging,
         **document,
-        "stages": dict(watch.stages),
+        "stages": watch.stages,
+        "peak_memory_mb": watch.peak_memory_mb,
         "seconds": watch.seconds,
     }
 

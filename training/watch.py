@@ -1,22 +1,32 @@
-"""Stages of long work: progress for a person, seconds for the record."""
+"""Stages of long work: progress for a person or a log, seconds, rows and memory for the record."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
+from typing import Any
 
-from risk_model.command.surface import Office
+from risk_model.accounts import Accounts
 
 
 class Watch:
-    """Shows progress of each stage on the terminal and keeps how long it took."""
+    """Shows progress of each stage and keeps what it took."""
 
-    def __init__(self, office: Office) -> None:
-        self._office = office
+    def __init__(self, accounts: Accounts | None = None) -> None:
+        self._accounts = accounts or Accounts()
         self._started = perf_counter()
-        self.stages: dict[str, float] = {}
-        """Seconds by name of the stage."""
+
+    @property
+    def stages(self) -> dict[str, Any]:
+        """``seconds``, ``rows`` (steps) and ``peak_memory_mb`` by name of the stage."""
+        stages: dict[str, Any] = self._accounts.document(())["stages"]
+        return stages
+
+    @property
+    def peak_memory_mb(self) -> float:
+        """The most this process held so far."""
+        return float(self._accounts.document(())["peak_memory_mb"])
 
     @property
     def seconds(self) -> float:
@@ -26,7 +36,5 @@ class Watch:
     @contextmanager
     def stage(self, name: str, what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
         """A stage of ``total`` steps; the yielded function advances it."""
-        started = perf_counter()
-        with self._office.progress(what, total) as advance:
-            yield advance
-        self.stages[name] = self.stages.get(name, 0.0) + perf_counter() - started
+        with self._accounts.stage(name, what, total) as stage:
+            yield stage.count

@@ -60,10 +60,10 @@ def hash_ids(office: Office, file: Path, column: str, key_file: Path, out: Path)
 )
 def import_(office: Office, folder: Path, max_rejected: float | None, recorded_on: str | None) -> Result:
     """Take the registers in DIR into the lake: all of them or nothing."""
-    from risk_model.registers.importing import Terms, delivered_bytes, import_delivery
+    from risk_model.registers.importing import Terms, import_delivery
 
     allowed = office.settings.registers.max_rejected if max_rejected is None else max_rejected
     terms = Terms(allowed, recorded_on)
-    with office.progress("reading registers", delivered_bytes(folder)) as advance:
-        report = import_delivery(office.home, office.settings, folder, terms, advance)
+    with office.accounts() as accounts:
+        report = import_delivery(office.home, office.settings, folder, terms, accounts)
     return Result(report.document(), report.text())

@@ -64,7 +64,7 @@ def said(office: Office, name: str, *arguments: str) -> str:
 
 def _run(office: Office, name: str, arguments: Sequence[str], *, as_json: bool) -> tuple[str, int]:
     (point,) = entry_points(group=GROUP, name=name)
-    inner = Office(office.home, office.config, as_json=as_json, debug=office.debug)
+    inner = Office(office.home, office.config, as_json, office.debug, run=office.run)
     stdout = io.StringIO()
     with contextlib.redirect_stdout(stdout):
         try:

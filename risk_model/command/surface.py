@@ -15,17 +15,24 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import click
 
-from risk_model.errors import RiskModelError
+from risk_model.errors import RiskModelError, disk_trouble
 from risk_model.home import Home
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from risk_model.accounts import Accounts
+    from risk_model.command.watching import Log
     from risk_model.settings import Settings
+
+SCHEDULED = frozenset({"import", "train", "score", "nightly"})
+"""Commands a scheduler calls: what they tell is a log, unless somebody watches on a terminal."""
+METERED = frozenset({"import", "train", "score"})
+"""Commands whose last run is written down for Prometheus."""
 
 
 @dataclass
@@ -36,6 +43,10 @@ class Office:
     config: Path
     as_json: bool = False
     debug: bool = False
+    command: str = ""
+    """The subcommand at work."""
+    run: str = field(default_factory=lambda: uuid4().hex[:12])
+    """Names this call in the log, with all the steps it is made of."""
 
     @cached_property
     def settings(self) -> Settings:
@@ -44,26 +55,37 @@ class Office:
         return load_settings(self.config)
 
     @cached_property
-    def console(self) -> Console:
-        from rich.console import Console
+    def log(self) -> Log | None:
+        """Where structured lines go; none if people are told instead."""
+        layout = self.settings.log.format
+        watched = layout == "auto" and (sys.stderr.isatty() or self.command not in SCHEDULED)
+        if layout == "text" or watched:
+            return None
+        from risk_model.command.watching import Log
 
-        return Console(stderr=True)
+        return Log(self.command, self.run)
 
     def say(self, line: str) -> None:
-        """A line for the person at the terminal or the log, on stderr."""
-        print(line, file=sys.stderr, flush=True)
+        """A sentence for the person at the terminal, or in the log, on stderr."""
+        if self.log is not None:
+            self.log.line("said", message=line)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+    @contextmanager
+    def accounts(self) -> Iterator[Accounts]:
+        """Accounts of the command, whose stages are shown while they last: see ``command/watching.py``."""
+        from risk_model.accounts import Accounts
+        from risk_model.command.watching import watching
+
+        with watching(self.log, terminal=sys.stderr.isatty()) as watcher:
+            yield Accounts(watcher)
 
     @contextmanager
     def progress(self, what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-        """A progress bar on a terminal, silence in a pipe; the yielded function advances it."""
-        if not sys.stderr.isatty():
-            yield _nowhere
-            return
-        from rich.progress import Progress
-
-        with Progress(console=self.console, transient=True) as bar:
-            task = bar.add_task(what, total=total)
-            yield lambda steps: bar.advance(task, steps)
+        """One stage of ``total`` steps, shown while it lasts; the yielded function advances it."""
+        with self.accounts() as accounts, accounts.stage(what, what, total) as stage:
+            yield stage.count
 
 
 @dataclass(frozen=True)
@@ -75,10 +97,6 @@ class Result:
     exit_code: int = 0
     binary: bytes | None = field(default=None, repr=False)
     """Written to stdout as it is (an XLSX or Parquet list without ``--out``)."""
-
-
-def _nowhere(steps: int) -> None:
-    """Advance nothing: nobody is watching."""
 
 
 def office_of(context: click.Context) -> Office:
@@ -98,6 +116,7 @@ def command(name: str, **attributes: Any) -> Callable[[Callable[..., Result]], c
         def run(context: click.Context, /, as_json: bool, **options: Any) -> None:
             office = office_of(context)
             office.as_json = office.as_json or as_json
+            office.command = name
             context.exit(_answer(office, lambda: function(office, **options)))
 
         # The options stand on the function, put there by the click decorators below @command.
@@ -127,33 +146,67 @@ def _json_option() -> click.Option:
 
 
 def _answer(office: Office, work: Callable[[], Result]) -> int:
+    """Do the work, answer with what came of it, and write down how it ended; the exit code."""
+    begun = perf_counter()
+    code, document = 1, None
+    try:
+        code, document = _answered(office, work)
+    finally:
+        if office.command in SCHEDULED:
+            _end(office, code, document, perf_counter() - begun)
+    return code
+
+
+def _end(office: Office, code: int, document: Any, seconds: float) -> None:
+    """The last line of the log, and the figures of this run for Prometheus; neither fails the command."""
+    try:
+        settings, log = office.settings, office.log
+    except RiskModelError:  # the settings are what is wrong, and that was said
+        return
+    if log is not None:
+        log.line("ended", "info" if code in (0, 6) else "error", exit_code=code, seconds=round(seconds, 3))
+    if office.command in METERED:
+        from risk_model.metrics import write_metrics
+
+        why = write_metrics(office.home, settings, office.command, document, code, seconds)
+        if why:
+            office.say(f"The figures for Prometheus were not written: {why}")
+
+
+def _answered(office: Office, work: Callable[[], Result]) -> tuple[int, Any]:
+    """The exit code and the document, printed as they were asked for."""
     try:
         result = work()
-    except RiskModelError as error:
-        if office.debug:
-            raise
-        return refuse(str(error), error.exit_code, error.document, as_json=office.as_json)
-    except OSError as error:
-        if office.debug:
-            raise
-        return refuse(f"{error}. Nothing of this run was published.", 1, as_json=office.as_json)
     except Exception as error:  # the edge: whatever it is, a person reads one line, not a traceback
         if office.debug:
             raise
-        what = " ".join(str(error).split())[:200]
-        return refuse(
-            f"this should not happen ({type(error).__name__}: {what}). "
-            "Yesterday's state stays live. Run again with --debug and report the traceback.",
-            1,
-            as_json=office.as_json,
-        )
+        why, code, document = _said_of(error, office.home)
+        return refuse(why, code, document, as_json=office.as_json), document
     if result.binary is not None and not office.as_json:
         sys.stdout.buffer.write(result.binary)
     elif office.as_json:
         _print_json(result.document)
     elif result.text:
         print(result.text.rstrip("\n"))
-    return result.exit_code
+    return result.exit_code, result.document
+
+
+def _said_of(error: Exception, home: Home) -> tuple[str, int, Any]:
+    """What is wrong and what to do next, the exit code, and the document there is all the same."""
+    if isinstance(error, RiskModelError):
+        return str(error), error.exit_code, error.document
+    of_disk = disk_trouble(error, home.folder)
+    if of_disk is not None:
+        return of_disk, 1, None
+    what = " ".join(str(error).split())
+    if isinstance(error, OSError):
+        return f"{what}. Nothing of this run was published.", 1, None
+    return (
+        f"this should not happen ({type(error).__name__}: {what[:200]}). "
+        "Yesterday's state stays live. Run again with --debug and report the traceback.",
+        1,
+        None,
+    )
 
 
 def refuse(why: str, exit_code: int, document: Any = None, *, as_json: bool) -> int:

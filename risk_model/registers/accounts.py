@@ -47,6 +47,9 @@ class ImportReport:
     recorded_on: str = ""
     assumed: bool = False
     seconds: float = 0.0
+    stages: dict[str, Any] = field(default_factory=dict)
+    """As :mod:`risk_model.accounts` books them."""
+    peak_memory_mb: float = 0.0
     upkeep: Upkeep = field(default_factory=Upkeep)
     """What was tidied in the lakes afterwards."""
     taken: bool = True
@@ -73,6 +76,8 @@ class ImportReport:
             "assumed": self.assumed,
             "upkeep": self.upkeep.document(),
             "seconds": self.seconds,
+            "stages": self.stages,
+            "peak_memory_mb": self.peak_memory_mb,
         }
 
     def text(self) -> str:

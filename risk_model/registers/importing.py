@@ -12,6 +12,7 @@ from time import monotonic
 
 import duckdb
 
+from risk_model.accounts import Accounts
 from risk_model.errors import InputRefusedError
 from risk_model.home import Home
 from risk_model.lake.attaching import attach, connect, current_snapshot
@@ -52,11 +53,12 @@ def import_delivery(
     settings: Settings,
     folder: Path,
     terms: Terms | None = None,
-    advance: Advance = lambda steps: None,
+    accounts: Accounts | None = None,
 ) -> ImportReport:
     """Take the delivery in ``folder`` into the lake of ``home``, all of it or nothing.
 
-    ``advance`` is told the bytes read. The same delivery again changes nothing.
+    Its stages are booked in ``accounts``; steps of reading are bytes. The same delivery again changes
+    nothing.
 
     Raises
     ------
@@ -68,12 +70,12 @@ def import_delivery(
     """
     files = find_files(folder)
     with home.lock("lake"), _opened(home, settings, files) as con:
-        return _Import(con, home, settings, folder, files, terms or Terms(), advance).run()
+        return _Import(con, home, settings, folder, files, terms or Terms(), accounts or Accounts()).run()
 
 
-def delivered_bytes(folder: Path) -> int:
+def delivered_bytes(files: tuple[DeliveredFile, ...]) -> int:
     """Bytes of the files that will be read: the length of a progress bar."""
-    return sum(file.path.stat().st_size for file in find_files(folder) if file.readable)
+    return sum(file.path.stat().st_size for file in files if file.readable)
 
 
 @contextmanager
@@ -104,7 +106,7 @@ class _Import:
         folder: Path,
         files: tuple[DeliveredFile, ...],
         terms: Terms,
-        advance: Advance,
+        accounts: Accounts,
     ) -> None:
         self._con = con
         self._home = home
@@ -112,7 +114,7 @@ class _Import:
         self._name = folder.resolve().name
         self._files = files
         self._terms = terms
-        self._advance = advance
+        self._accounts = accounts
         self._today = terms.today or date.today()
         self._digest = digest(files)
         self._started = monotonic()
@@ -126,11 +128,33 @@ class _Import:
             create_tables(self._con, lake)
         self._delivery = self._next_delivery()
         recording = parse_recording(self._terms.recorded_on, self._today, self._seen_on())
-        files = self._read(recording)
         registers = [
             one for one in REGISTERS.values() if any(file.register == one for file in self._read_files())
         ]
-        facts = {one.name: self._compare(one) for one in registers}
+        size = delivered_bytes(self._files)
+        with self._accounts.stage("read", "reading registers", size) as stage:
+            files = self._read(recording, stage.count)
+            stage.rows = sum(self._count(f"{STAGE}.{one.name}") for one in registers)
+        with self._accounts.stage("compare", "comparing with the lake", len(registers)) as stage:
+            report, plans = self._compared(registers, files, recording, stage.count)
+            stage.rows = sum(account.read for account in report.tables.values())
+        self._demand_readable(report)
+        self._demand_few_rejected(report)
+        with self._accounts.stage("write", "writing the lake") as stage:
+            self._commit(report, plans)
+            stage.rows = sum(account.accepted for account in report.tables.values())
+        with self._accounts.stage("tidy", "tidying the lake"):
+            upkeep = self._tidied()
+        return self._ended(replace(report, upkeep=upkeep))
+
+    def _compared(
+        self, registers: list[Register], files: tuple[FileReport, ...], recording: Recording, advance: Advance
+    ) -> tuple[ImportReport, list[Plan]]:
+        """What every row says beside the lake: the account of it, and what is to be written."""
+        facts: dict[str, str] = {}
+        for one in registers:
+            facts[one.name] = self._compare(one)
+            advance(1)
         plans = [made for one in registers for made in self._plan(one, facts[one.name])]
         report = ImportReport(
             files=files,
@@ -139,25 +163,22 @@ class _Import:
             recorded_on=self._terms.recorded_on or str(recording.day),
             assumed=recording.assumed,
         )
-        self._demand_readable(report)
-        self._demand_few_rejected(report)
-        self._commit(report, plans)
-        return self._ended(replace(report, upkeep=self._tidied()))
+        return report, plans
 
     def _read_files(self) -> list[DeliveredFile]:
         return [file for file in self._files if file.readable]
 
-    def _read(self, recording: Recording) -> tuple[FileReport, ...]:
+    def _read(self, recording: Recording, advance: Advance) -> tuple[FileReport, ...]:
         """Stage all files; registers dated by the events of others come after those."""
         reports = {file.number: FileReport(file.path.name, "unknown", NAMELESS) for file in self._files}
         waiting = [file for file in self._read_files() if recording.needs_events(_register(file))]
-        taking = Taking(self._con, recording, self._advance)
+        taking = Taking(self._con, recording, advance)
         for file in self._read_files():
             if file not in waiting:
                 reports[file.number] = taking.take(file)
         if waiting:
             date_pupils(self._con)
-            taking = Taking(self._con, replace(recording, earliest=earliest_event(self._con)), self._advance)
+            taking = Taking(self._con, replace(recording, earliest=earliest_event(self._con)), advance)
         for file in waiting:
             reports[file.number] = taking.take(file)
         return tuple(reports[file.number] for file in self._files)
@@ -256,7 +277,14 @@ class _Import:
 
     def _ended(self, report: ImportReport) -> ImportReport:
         snapshot = current_snapshot(self._con, MAIN)
-        return replace(report, snapshot=snapshot, seconds=round(monotonic() - self._started, 3))
+        spent = self._accounts.document(())
+        return replace(
+            report,
+            snapshot=snapshot,
+            seconds=round(monotonic() - self._started, 3),
+            stages=spent["stages"],
+            peak_memory_mb=spent["peak_memory_mb"],
+        )
 
     def _next_delivery(self) -> int:
         """A number no delivery had, not even one that died between the two commits."""
