@@ -8,6 +8,7 @@ SMALL = {
     "benchmarks.explain": ["--rows", "20000", "--models", "3", "--rounds", "3"],
     "benchmarks.publish": ["--rows", "100000"],
     "benchmarks.state": ["--students", "20000"],
+    "benchmarks.nightly": ["--students", "5000", "--sample", "2000"],
     "benchmarks.whole_way": ["--students", "5000", "--years", "1"],
 }
 

@@ -20,6 +20,7 @@ import os
 import platform
 import shutil
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -256,15 +257,18 @@ def measure(folder: Path, students: int, sample: int, options: list[str]) -> dic
 
 
 @click.command()
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--students", default=1_000_000, show_default=True)
 @click.option("--sample", default=50_000, show_default=True, help="Pupils of the direct way.")
 @click.option("--workers", type=int, help="Passed on to score.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def main(folder: Path, students: int, sample: int, workers: int | None, as_json: bool) -> None:
-    """Measure the night of a province."""
-    folder.mkdir(parents=True, exist_ok=True)
-    found = measure(folder, students, sample, ["--workers", str(workers)] if workers else [])
+def main(folder: Path | None, students: int, sample: int, workers: int | None, as_json: bool) -> None:
+    """Measure the night of a province, made in FOLDER and kept there; without one, made for once."""
+    options = ["--workers", str(workers)] if workers else []
+    with tempfile.TemporaryDirectory(prefix="province-") as once:
+        place = folder or Path(once)
+        place.mkdir(parents=True, exist_ok=True)
+        found = measure(place, students, sample, options)
     if as_json:
         print(json.dumps(found))
         return

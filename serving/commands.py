@@ -63,7 +63,8 @@ def score(
     if workers is not None and scheduler is not None:
         raise UsageError("--workers and --scheduler exclude each other: a cluster brings its own workers.")
     order = Order(as_of, force, republish, workers, scheduler, memory_limit)
-    document = score_night(office.home, office.settings, order, office.say)
+    with office.accounts() as accounts:
+        document = score_night(office.home, office.settings, order, office.say, accounts)
     return Result(document, _score_text(document), HELD_BACK if document["held_back"] else 0)
 
 

@@ -9,6 +9,7 @@ from datetime import date
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+from risk_model.accounts import Accounts
 from risk_model.errors import MissingError, UsageError
 from risk_model.home import Home
 from risk_model.quality import HeldBack, enrolment_kept, judge_enrolment, judge_size
@@ -24,7 +25,7 @@ from serving.scoring import features_of, rows_of
 from serving.shadow import shadow
 from serving.sharing import shared_out
 from serving.tables import PUBLISHED, REFUSED, STORED
-from serving.tally import Stopwatch, Tally
+from serving.tally import Tally
 from serving.workers import hired
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 DECIDING_SECTIONS = {"list", "labels", "quality", "aid"}
 """Sections of the settings that change a list."""
+SECONDS = ("features", "explain", "publish")
+"""Parts of a night whose seconds the contract names."""
 CAPACITY = {"capacity_share", "capacity_per_class", "minimum_risk"}
 """Settings of the list that a page tells beside it: kept with the run, for they may change."""
 
@@ -57,7 +60,13 @@ class Order:
     """What all processes together may use, as ``4GB``; none = the setting."""
 
 
-def score_night(home: Home, settings: Settings, order: Order, say: Callable[[str], None]) -> dict[str, Any]:
+def score_night(
+    home: Home,
+    settings: Settings,
+    order: Order,
+    say: Callable[[str], None],
+    accounts: Accounts | None = None,
+) -> dict[str, Any]:
     """Score a day and publish it; answers the document of ``score --json``.
 
     The same day, model, registers and settings are the same run: asked again, the same document is
@@ -89,7 +98,9 @@ def score_night(home: Home, settings: Settings, order: Order, say: Callable[[str
         _sweep(home, settings, engine, key.digest)
         document = _answered(engine, lake, settings, key, order)
         if document is None:
-            document = _scored(home, settings, order, lake, engine, champion, key, say)
+            document = _scored(
+                home, settings, order, lake, engine, champion, key, say, accounts or Accounts()
+            )
         pruning.tidy(home, settings, engine, say, keep=key.digest)
         return document
 
@@ -168,15 +179,15 @@ def _scored(
     champion: Champion,
     key: RunKey,
     say: Callable[[str], None],
+    accounts: Accounts,
 ) -> dict[str, Any]:
     from risk_model.state import bring_forward
 
-    watch = Stopwatch()
     bundle = champion.load()
     features_of(bundle.features)  # a model that cannot be served is told before anything is computed
     challenger = Registry(home, settings).challenger()
-    say("What is kept of earlier marks …")
-    state = bring_forward(home, settings, lake)
+    with accounts.stage("features", "what is kept of earlier marks"):
+        state = bring_forward(home, settings, lake)
     shares = shared_out(settings, order, lake, key.as_of)
     tasks = [
         Task(
@@ -199,23 +210,22 @@ def _scored(
     with hired(shares.processes, order.scheduler) as workers:
         givers = [task for task in tasks if task.part in shares.givers]
         if givers:
-            say(f"What {len(givers)} of {len(tasks)} parts tell the others of pupils who moved …")
-            for _ in workers.each(hand_over, givers):
-                pass
-        watch.lap("features")
-        say(f"Features, risk, rank and reasons of {key.as_of} …")
-        for told in workers.each(score_part, tasks):
-            watch.lap("explain")
-            publication.stage(engine, run, _rows(lake, files, told), told.schools)
-            tally.add(told)
-            watch.lap("publish")
-    say("Publishing …")
-    with engine.begin() as connection:
+            with accounts.stage("features", "what is told of pupils who moved", len(givers)) as stage:
+                for _ in workers.each(hand_over, givers):
+                    stage.count(1)
+        with accounts.stage("parts", f"risk and reasons of {key.as_of}", len(tasks)) as parts:
+            for told in workers.each(score_part, tasks):
+                with accounts.stage("publish", rows=told.students):
+                    publication.stage(engine, run, _rows(lake, files, told), told.schools)
+                tally.add(told)
+                accounts.add(told.spent)
+                parts.count(1)
+                parts.rows += told.students
+    with accounts.stage("publish", "publishing"), engine.begin() as connection:
         publication.check(connection, run, tally.students)
         if not order.force:
             publication.hold_back(connection, run, _shrunk(connection, lake, settings, run, key.as_of))
-        watch.lap("publish")
-        document = _document(key, tally, watch)
+        document = _document(key, tally) | accounts.document(SECONDS)
         document["model_origin"] = _origin(home, settings, champion, bundle)
         document["model_ground"] = _ground(bundle)
         document["capacity"] = settings.list.model_dump(include=CAPACITY)
@@ -225,8 +235,9 @@ def _scored(
     if challenger is not None:
         rows = _shadow_rows(lake, files, tasks)
         decided["shadow"] = shadow(home, settings, key, challenger, rows, tally.shadow_failed, say)
-        publication.amend(engine, run, decided)
     files.close()
+    decided |= accounts.document(SECONDS)
+    publication.amend(engine, run, decided)
     return decided
 
 
@@ -265,7 +276,7 @@ def _ground(bundle: Bundle) -> dict[str, int] | None:
     return {name: int(count) for name, count in told.items()}
 
 
-def _document(key: RunKey, tally: Tally, watch: Stopwatch) -> dict[str, Any]:
+def _document(key: RunKey, tally: Tally) -> dict[str, Any]:
     """The keys of contract §3, before anything is published."""
     return {
         "run_id": key.digest,
@@ -278,8 +289,6 @@ def _document(key: RunKey, tally: Tally, watch: Stopwatch) -> dict[str, Any]:
         "reason": None,
         "status": dict(sorted(tally.status.items())),
         "findings": [tally.findings[student] for student in sorted(tally.findings)],
-        "seconds": watch.shared(tally.seconds),
-        "peak_memory_mb": tally.peak_memory_mb(),
     }
 
 

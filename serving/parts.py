@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import resource
 from dataclasses import asdict, dataclass
 from datetime import date
 from hashlib import blake2b
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from risk_model.accounts import Accounts
 from risk_model.parts import Part, take_over
 from risk_model.quality import judge_registers, registers_kept, two_open_spells
 from serving.archive import evidence_tables
@@ -72,10 +70,8 @@ class Told:
     findings: list[dict[str, Any]]
     shadow_failed: str | None
     """Why the challenger has no list of these pupils, if it has none."""
-    seconds: dict[str, float]
-    process: str
-    peak_memory_mb: float
-    """Of the process that did it, up to then."""
+    spent: list[dict[str, Any]]
+    """What the worker's :class:`~risk_model.accounts.Accounts` told."""
 
 
 def hand_over(task: Task) -> str:
@@ -100,7 +96,9 @@ def score_part(task: Task) -> Told:
     from risk_model.lake.reading import open_lake
 
     there = task.files.told(task.name)
-    if there is None:
+    if there is not None:
+        there["spent"] = []  # by an earlier attempt
+    else:
         with open_lake(task.home, task.settings, snapshot=task.snapshot) as lake:
             lake.con.execute(f"SET threads = {task.threads:d}")
             there = _done(task, lake)
@@ -108,26 +106,19 @@ def score_part(task: Task) -> Told:
 
 
 def _done(task: Task, lake: Lake) -> dict[str, Any]:
-    from risk_model.features.snapshot import snapshot_frame
-    from risk_model.state import marks_on
-
-    begun = perf_counter()
-    bundle = task.champion.load()
-    if task.part is not None:
-        files = task.files
-        take_over(lake.con, files.files(KEPT), files.files(NORMS), files.unlocked(lake.con))
-    marks = marks_on(task.home, lake, task.as_of, task.part.counties if task.part else None)
-    frame = snapshot_frame(lake, task.as_of, task.settings, task.part, marks)
-    rules = task.settings.quality
-    suspicious = judge_registers(registers_kept(lake.con, task.as_of, rules), rules)
-    findings = [finding.as_document() for finding in two_open_spells(lake.con, task.as_of)]
-    counted = perf_counter()
-    scores = score(frame, bundle, features_of(bundle.features), task.settings.list, task.threads)
-    explained = perf_counter()
-    tables = {ROWS: table_of(scores.frame), **evidence_tables(scores.evidence)}
-    shadow, failed = _shadow(task, frame, scores.frame)
-    if shadow is not None:
-        tables[SHADOW] = shadow
+    accounts = Accounts()
+    with accounts.stage("features") as stage:
+        frame, suspicious, findings = _counted(task, lake)
+        stage.rows = len(frame)
+    with accounts.stage("explain", rows=len(frame)):
+        bundle = task.champion.load()
+        names = features_of(bundle.features)
+        scores = score(frame, bundle, names, task.settings.list, task.threads)
+    with accounts.stage("write", rows=len(frame)):
+        tables = {ROWS: table_of(scores.frame), **evidence_tables(scores.evidence)}
+        shadow, failed = _shadow(task, frame, scores.frame)
+        if shadow is not None:
+            tables[SHADOW] = shadow
     told = Told(
         name="",
         students=len(frame),
@@ -137,9 +128,7 @@ def _done(task: Task, lake: Lake) -> dict[str, Any]:
         schools=schools_of(lake.con, scores.frame, suspicious),
         findings=findings,
         shadow_failed=failed,
-        seconds={"features": counted - begun, "explain": explained - counted},
-        process=this_process(),
-        peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        spent=accounts.told(),
     )
     document = asdict(told)
     del document["name"]
@@ -147,9 +136,20 @@ def _done(task: Task, lake: Lake) -> dict[str, Any]:
     return document
 
 
-def this_process() -> str:
-    """A name for the process this runs in, wherever that is."""
-    return f"{os.uname().nodename}:{os.getpid()}"
+def _counted(task: Task, lake: Lake) -> tuple[pd.DataFrame, dict[str, str], list[dict[str, Any]]]:
+    """The snapshot of the part's pupils, the schools not to be trusted, and what cannot be."""
+    from risk_model.features.snapshot import snapshot_frame
+    from risk_model.state import marks_on
+
+    if task.part is not None:
+        files = task.files
+        take_over(lake.con, files.files(KEPT), files.files(NORMS), files.unlocked(lake.con))
+    marks = marks_on(task.home, lake, task.as_of, task.part.counties if task.part else None)
+    frame = snapshot_frame(lake, task.as_of, task.settings, task.part, marks)
+    rules = task.settings.quality
+    suspicious = judge_registers(registers_kept(lake.con, task.as_of, rules), rules)
+    findings = [finding.as_document() for finding in two_open_spells(lake.con, task.as_of)]
+    return frame, suspicious, findings
 
 
 def _shadow(task: Task, frame: pd.DataFrame, champions: pd.DataFrame) -> tuple[pa.Table | None, str | None]:
