@@ -215,12 +215,13 @@ def _scored(
                     stage.count(1)
         with accounts.stage("parts", f"risk and reasons of {key.as_of}", len(tasks)) as parts:
             for told in workers.each(score_part, tasks):
-                with accounts.stage("publish", rows=told.students):
+                with accounts.stage("publish") as published:
+                    published.rows = told.students
                     publication.stage(engine, run, _rows(lake, files, told), told.schools)
                 tally.add(told)
                 accounts.add(told.spent)
                 parts.count(1)
-                parts.rows += told.students
+                parts.rows = tally.students
     with accounts.stage("publish", "publishing"), engine.begin() as connection:
         publication.check(connection, run, tally.students)
         if not order.force:

@@ -110,11 +110,13 @@ def _done(task: Task, lake: Lake) -> dict[str, Any]:
     with accounts.stage("features") as stage:
         frame, suspicious, findings = _counted(task, lake)
         stage.rows = len(frame)
-    with accounts.stage("explain", rows=len(frame)):
+    with accounts.stage("explain") as stage:
+        stage.rows = len(frame)
         bundle = task.champion.load()
         names = features_of(bundle.features)
         scores = score(frame, bundle, names, task.settings.list, task.threads)
-    with accounts.stage("write", rows=len(frame)):
+    with accounts.stage("write") as stage:
+        stage.rows = len(frame)
         tables = {ROWS: table_of(scores.frame), **evidence_tables(scores.evidence)}
         shadow, failed = _shadow(task, frame, scores.frame)
         if shadow is not None:
