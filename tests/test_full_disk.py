@@ -134,7 +134,7 @@ def test_a_postgresql_whose_disk_is_full_leaves_yesterday_live_too(disk, filed_o
 
 def test_a_home_that_is_read_only_is_read_and_not_written(office, disk):
     disk.mode("ro")
-    fails_readably(score(office), "Read-only file system")
+    fails_readably(score(office), "is read-only", "make it writable")
     assert days_shown(office) == {MONDAY.isoformat()}
     disk.mode("rw")
     assert score(office).exit_code == 0

@@ -60,9 +60,9 @@ def test_a_refused_import_ends_its_log_as_an_error_and_says_why_in_one_sentence(
     (delivery / "attendance.csv").write_text("student_id\n1\n")
     answer = dropout_risk(tmp_path / "home", "import", str(delivery))
     assert answer.code == 3
-    told = [line for line in answer.stderr.splitlines() if line.startswith("dropout-risk: ")]
-    assert len(told) == 1
-    last = json.loads(answer.stderr.splitlines()[-1])
+    *lines, why = answer.stderr.splitlines()
+    assert why.startswith("dropout-risk: ")
+    last = json.loads(lines[-1])
     assert (last["event"], last["level"], last["exit_code"]) == ("ended", "error", 3)
 
 

@@ -146,19 +146,35 @@ def _json_option() -> click.Option:
 
 
 def _answer(office: Office, work: Callable[[], Result]) -> int:
-    """Do the work, answer with what came of it, and write down how it ended; the exit code."""
+    """Do the work, write down how it ended, print what came of it as it was asked for; the exit code.
+
+    Why something went wrong is the last line on stderr.
+    """
     begun = perf_counter()
-    code, document = 1, None
     try:
-        code, document = _answered(office, work)
-    finally:
-        if office.command in SCHEDULED:
-            _end(office, code, document, perf_counter() - begun)
-    return code
+        result = work()
+    except BaseException as error:
+        if office.debug or not isinstance(error, Exception):
+            _end(office, 1, None, perf_counter() - begun)
+            raise
+        # The edge: whatever it is, a person reads one line, not a traceback.
+        why, code, document = _said_of(error, office.home)
+        _end(office, code, document, perf_counter() - begun)
+        return refuse(why, code, document, as_json=office.as_json)
+    _end(office, result.exit_code, result.document, perf_counter() - begun)
+    if result.binary is not None and not office.as_json:
+        sys.stdout.buffer.write(result.binary)
+    elif office.as_json:
+        _print_json(result.document)
+    elif result.text:
+        print(result.text.rstrip("\n"))
+    return result.exit_code
 
 
 def _end(office: Office, code: int, document: Any, seconds: float) -> None:
     """The last line of the log, and the figures of this run for Prometheus; neither fails the command."""
+    if office.command not in SCHEDULED:
+        return
     try:
         settings, log = office.settings, office.log
     except RiskModelError:  # the settings are what is wrong, and that was said
@@ -171,24 +187,6 @@ def _end(office: Office, code: int, document: Any, seconds: float) -> None:
         why = write_metrics(office.home, settings, office.command, document, code, seconds)
         if why:
             office.say(f"The figures for Prometheus were not written: {why}")
-
-
-def _answered(office: Office, work: Callable[[], Result]) -> tuple[int, Any]:
-    """The exit code and the document, printed as they were asked for."""
-    try:
-        result = work()
-    except Exception as error:  # the edge: whatever it is, a person reads one line, not a traceback
-        if office.debug:
-            raise
-        why, code, document = _said_of(error, office.home)
-        return refuse(why, code, document, as_json=office.as_json), document
-    if result.binary is not None and not office.as_json:
-        sys.stdout.buffer.write(result.binary)
-    elif office.as_json:
-        _print_json(result.document)
-    elif result.text:
-        print(result.text.rstrip("\n"))
-    return result.exit_code, result.document
 
 
 def _said_of(error: Exception, home: Home) -> tuple[str, int, Any]:
