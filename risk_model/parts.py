@@ -14,7 +14,7 @@ county did in an exam. Those are worked out where all of that county's pupils ar
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -32,11 +32,18 @@ NORMS = (
 )
 
 
+PUPILS = "pupils"
+"""Table, and name of what is dealt out, of the pupils that a part looks at."""
+
+
 @dataclass(frozen=True)
 class Part:
     """The counties whose pupils are listed in one part of a night."""
 
     counties: tuple[str, ...]
+    sources: Mapping[str, str] | None = field(default=None, compare=False)
+    """SQL of its rows by register where they were dealt out (:mod:`risk_model.dealing`); none: it looks
+    for them in the lake."""
 
 
 def counties_of(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, int]:
@@ -78,8 +85,21 @@ def narrow(con: duckdb.DuckDBPyConnection, part: Part) -> None:
     """Let ``known.*`` hold only what the part looks at; a later ``known_on`` widens it again."""
     con.execute("CREATE OR REPLACE TEMP TABLE part_counties(county_id VARCHAR)")
     con.execute("INSERT INTO part_counties SELECT unnest(?::VARCHAR[])", [list(part.counties)])
-    con.execute(_PUPILS, {"unknown": UNKNOWN_COUNTY})
-    narrow_views(con, "part_pupils")
+    if part.sources is None:
+        pupils_of_parts(con, [part])
+    pupils = PUPILS if part.sources is None else part.sources.get(PUPILS, _NOBODY)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE part_pupils AS SELECT student_id FROM {pupils}")
+    narrow_views(con, "part_pupils", part.sources or {})
+
+
+def pupils_of_parts(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
+    """Make ``pupils(student_id, part)``, ``part`` being the place in ``parts``: all whom a part looks at.
+
+    Pupils ever enrolled in its counties and those of their households; needs ``known.*``.
+    """
+    placed = [(county, number) for number, part in enumerate(parts) for county in part.counties]
+    asked = {"counties": [county for county, _ in placed], "parts": [number for _, number in placed]}
+    con.execute(_PUPILS, asked | {"unknown": UNKNOWN_COUNTY})
 
 
 def take_over(
@@ -117,14 +137,17 @@ moved AS (SELECT student_id FROM been GROUP BY student_id HAVING count(*) > 1)
 SELECT DISTINCT county_id FROM been SEMI JOIN moved USING (student_id)
 """
 
-_PUPILS = """
-CREATE OR REPLACE TEMP TABLE part_pupils AS
-WITH own AS (
-    SELECT DISTINCT e.student_id FROM known.enrolments e LEFT JOIN known.schools s USING (school_id)
-    WHERE coalesce(s.county_id, $unknown) IN (FROM part_counties)),
+_NOBODY = "(SELECT NULL::VARCHAR AS student_id WHERE false)"
+
+_PUPILS = f"""
+CREATE OR REPLACE TEMP TABLE {PUPILS} AS
+WITH placed AS (SELECT unnest($counties::VARCHAR[]) AS county_id, unnest($parts::INTEGER[]) AS part),
+own AS (
+    SELECT DISTINCT e.student_id, p.part FROM known.enrolments e LEFT JOIN known.schools s USING (school_id)
+    JOIN placed p ON p.county_id = coalesce(s.county_id, $unknown)),
 households AS (
-    SELECT DISTINCT household_id FROM known.families SEMI JOIN own USING (student_id)
+    SELECT DISTINCT household_id, part FROM known.families JOIN own USING (student_id)
     WHERE household_id IS NOT NULL)
-SELECT student_id FROM own
-UNION SELECT student_id FROM known.families SEMI JOIN households USING (household_id)
+SELECT student_id, part FROM own
+UNION SELECT student_id, part FROM known.families JOIN households USING (household_id)
 """

@@ -6,10 +6,12 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from risk_model.accounts import Accounts
+from risk_model.dealing import deal_out
 from risk_model.errors import MissingError, UsageError
 from risk_model.home import Home
 from risk_model.quality import HeldBack, enrolment_kept, judge_enrolment, judge_size
@@ -23,7 +25,7 @@ from serving.publication import Row, RunKey
 from serving.run_files import RunFiles, open_runs
 from serving.scoring import features_of, rows_of
 from serving.shadow import shadow
-from serving.sharing import shared_out
+from serving.sharing import COORDINATOR, shared_out
 from serving.tables import PUBLISHED, REFUSED, STORED
 from serving.tally import Tally
 from serving.workers import hired
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
     from risk_model.lake.reading import Lake
     from risk_model.model.bundle import Bundle
+    from risk_model.parts import Part
 
 DECIDING_SECTIONS = {"list", "labels", "quality", "aid"}
 """Sections of the settings that change a list."""
@@ -200,11 +203,13 @@ def _scored(
             champion,
             challenger,
             shares.threads,
+            number,
         )
-        for part in shares.parts
+        for number, part in enumerate(shares.parts)
     ]
     files = RunFiles.of(home, key.digest)
     files.open({"parts": sorted(task.name for task in tasks), "challenger": challenger and challenger.digest})
+    _deal(lake, key.as_of, [part for part in shares.parts if part is not None], files, accounts)
     run = publication.begin(engine, key, bundle.base, bundle.features)
     tally = Tally()
     with hired(shares.processes, order.scheduler) as workers:
@@ -240,6 +245,16 @@ def _scored(
     decided |= accounts.document(SECONDS)
     publication.amend(engine, run, decided)
     return decided
+
+
+def _deal(lake: Lake, day: date, parts: Sequence[Part], files: RunFiles, accounts: Accounts) -> None:
+    """Deal the registers out to the parts, and leave the memory to those who work on them."""
+    if not parts:
+        return
+    with accounts.stage("features", "registers dealt out to the parts"):
+        lake.known_on(day)
+        files.deal(lake.con, partial(deal_out, lake.con, day, parts))
+    lake.con.execute(f"SET memory_limit = '{COORDINATOR}'")
 
 
 def _shrunk(connection: Connection, lake: Lake, settings: Settings, run: int, day: date) -> dict[str, str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from risk_model.accounts import Accounts
+from risk_model.dealing import dealt_to
 from risk_model.parts import Part, take_over
 from risk_model.quality import judge_registers, registers_kept, two_open_spells
 from serving.archive import evidence_tables
@@ -44,6 +45,8 @@ class Task:
     champion: Champion
     challenger: Champion | None
     threads: int
+    number: int = 0
+    """Of the part among those of the night: under it registers were dealt out to it."""
 
     @property
     def name(self) -> str:
@@ -86,7 +89,9 @@ def hand_over(task: Task) -> str:
         with open_lake(task.home, task.settings, snapshot=task.snapshot) as lake:
             lake.con.execute(f"SET threads = {task.threads:d}")
             marks = marks_on(task.home, lake, task.as_of, task.part.counties)
-            kept, norms = told_to_others(lake, task.as_of, task.settings, task.part, marks)
+            part = _dealt(task, lake)
+            assert part is not None
+            kept, norms = told_to_others(lake, task.as_of, task.settings, part, marks)
             task.files.keep(lake.con, name, {KEPT: kept, NORMS: norms}, {})
     return name
 
@@ -147,11 +152,19 @@ def _counted(task: Task, lake: Lake) -> tuple[pd.DataFrame, dict[str, str], list
         files = task.files
         take_over(lake.con, files.files(KEPT), files.files(NORMS), files.unlocked(lake.con))
     marks = marks_on(task.home, lake, task.as_of, task.part.counties if task.part else None)
-    frame = snapshot_frame(lake, task.as_of, task.settings, task.part, marks)
+    frame = snapshot_frame(lake, task.as_of, task.settings, _dealt(task, lake), marks)
     rules = task.settings.quality
     suspicious = judge_registers(registers_kept(lake.con, task.as_of, rules), rules)
     findings = [finding.as_document() for finding in two_open_spells(lake.con, task.as_of)]
     return frame, suspicious, findings
+
+
+def _dealt(task: Task, lake: Lake) -> Part | None:
+    """The part with the rows that were dealt out to it."""
+    if task.part is None:
+        return None
+    sources = dealt_to(task.files.dealt, task.number, task.files.unlocked(lake.con))
+    return replace(task.part, sources=sources)
 
 
 def _shadow(task: Task, frame: pd.DataFrame, champions: pd.DataFrame) -> tuple[pa.Table | None, str | None]:

@@ -12,7 +12,7 @@ import base64
 import json
 import os
 import shutil
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 FOLDER = "nights"
 KEY, PLAN, TOLD = "key", "plan.json", "told.json"
+DEALT = "dealt"
+"""Folder of the registers as they were dealt out to the parts."""
 EVIDENCE = ("facts.parquet", "class_facts.parquet")
 """What of a part stays."""
 
@@ -103,10 +105,41 @@ class RunFiles:
         finally:
             shutil.rmtree(making, ignore_errors=True)
 
+    def deal(self, con: duckdb.DuckDBPyConnection, write: Callable[[Path, str], None]) -> None:
+        """Have ``write(folder, options of COPY)`` deal out the registers, unless that is done already.
+
+        Raises
+        ------
+        ArchiveError
+            They cannot be written.
+        """
+        import duckdb
+
+        if self.dealt.exists():
+            return
+        making = self.folder / f".{DEALT}-{uuid4().hex}"
+        try:
+            making.mkdir(mode=0o700)
+            write(making, self._sealed(con))
+            making.rename(self.dealt)
+        except (OSError, duckdb.Error) as error:
+            raise _cannot("written", self.folder, error) from error
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+
+    @property
+    def dealt(self) -> Path:
+        """Where :meth:`deal` wrote."""
+        return self.folder / DEALT
+
+    def _sealed(self, con: duckdb.DuckDBPyConnection) -> str:
+        return f", ENCRYPTION_CONFIG {{footer_key: '{self._key(con)}'}}"
+
     def _write(self, con: duckdb.DuckDBPyConnection, file: Path, table: pa.Table) -> None:
         con.register("written", table)
-        sealed = f"FORMAT parquet, COMPRESSION zstd, ENCRYPTION_CONFIG {{footer_key: '{self._key(con)}'}}"
-        con.execute(f"COPY (FROM written) TO {quoted(file)} ({sealed})")
+        con.execute(
+            f"COPY (FROM written) TO {quoted(file)} (FORMAT parquet, COMPRESSION zstd{self._sealed(con)})"
+        )
         con.unregister("written")
 
     def files(self, name: str, parts: Iterable[str] = ()) -> list[str]:
@@ -124,6 +157,7 @@ class RunFiles:
 
     def close(self) -> None:
         """Leave only the evidence: the run is complete."""
+        shutil.rmtree(self.dealt, ignore_errors=True)
         for file in self.folder.glob("*/*"):
             if file.name not in EVIDENCE:
                 file.unlink()

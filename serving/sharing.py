@@ -65,7 +65,6 @@ def shared_out(settings: Settings, order: Order, lake: Lake, day: date) -> Share
     if len(parts) <= 1:
         return Shares((None,), processes, threads, frozenset(), _with_memory(settings, each))
     left = left_by_movers(lake.con, day)
-    lake.con.execute(f"SET memory_limit = '{COORDINATOR}'")  # what it held is the workers' now
     givers = frozenset(part for part in parts if not left.isdisjoint(part.counties))
     return Shares(parts, processes, threads, givers, _with_memory(settings, each))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import duckdb
 import pandas as pd
 import pytest
 
+from risk_model.dealing import DEALT, deal_out, dealt_to
 from risk_model.features.declared import FEATURES
 from risk_model.features.snapshot import snapshot_frame, told_to_others
 from risk_model.home import Home
@@ -99,6 +101,23 @@ def test_parts_add_up_to_the_night_to_the_last_bit(lake, tmp_path, day, most):
     assert whole["county_id"].nunique() == COUNTIES
     features = whole.select_dtypes("float64")
     assert (features.notna().sum() > 0).mean() > 0.9
+
+
+@pytest.mark.parametrize("day", [AUTUMN, SUMMER], ids=["autumn", "summer"])
+def test_parts_that_read_what_was_dealt_out_to_them_say_the_same(lake, tmp_path, day):
+    whole = snapshot_frame(lake, day, Settings())
+    lake.known_on(day)
+    parts = plan(counties_of(lake.con, day), 1)
+    dealt = tmp_path / "dealt"
+    dealt.mkdir()
+    deal_out(lake.con, day, parts, dealt)
+    parts = tuple(replace(part, sources=dealt_to(dealt, at)) for at, part in enumerate(parts))
+    assert all(set(part.sources) == {"pupils", *DEALT} for part in parts)
+    take_over(lake.con, **handed_over(lake, day, parts, tmp_path))
+    frames = [snapshot_frame(lake, day, Settings(), part) for part in parts]
+    together = pd.concat(frames).sort_values("student_id", ignore_index=True).astype(whole.dtypes)
+    pd.testing.assert_frame_equal(together, whole, check_exact=True)
+    assert lake.con.execute("SELECT count(*) FROM known.results").fetchall()[0][0] > 0
 
 
 def test_parts_that_read_the_state_of_their_own_counties_say_the_same(home, lake, tmp_path):

@@ -41,6 +41,11 @@ def half_year(day: str) -> str:
     return f"(2 * (year({day}) - (month({day}) < 8)::INTEGER) + (month({day}) BETWEEN 2 AND 7)::INTEGER)"
 
 
+def looked_at(snapshot: str) -> str:
+    """SQL: whether an exam is one that features of the day ``snapshot`` (SQL, too) look at."""
+    return f"assessed_on <= {snapshot} AND assessed_on > {snapshot} - INTERVAL {YEARS_BACK} YEAR"
+
+
 def put_exam_terms(con: duckdb.DuckDBPyConnection, *, of_part: bool = False) -> None:
     """Make the temp table ``exam_terms`` from ``known.results``, ``spells`` and ``scored``.
 
@@ -173,12 +178,12 @@ def _term_no(places: NDArray[np.int64]) -> NDArray[np.int32]:
     return (np.arange(len(places)) - first + 1).astype(np.int32)
 
 
+_LOOKED_AT = looked_at("getvariable('snapshot')")
 _SUBJECTS = f"""
 CREATE OR REPLACE TEMP TABLE subjects AS
 SELECT subject, (dense_rank() OVER (ORDER BY lower(subject)) - 1)::SMALLINT AS no,
        lower(subject) IN {sql_list(CORE_SPELLINGS)} AS core
-FROM (SELECT DISTINCT subject FROM known.results WHERE assessed_on <= getvariable('snapshot')
-      AND assessed_on > getvariable('snapshot') - INTERVAL {YEARS_BACK} YEAR)
+FROM (SELECT DISTINCT subject FROM known.results WHERE {_LOOKED_AT})
 """
 
 _FIRST_HALF = half_year(f"(getvariable('snapshot') - INTERVAL {YEARS_BACK} YEAR)::DATE")
@@ -192,8 +197,7 @@ SELECT n.student_no AS pupil, r.assessed_on - DATE '1970-01-01' AS day, s.no AS 
         + CASE WHEN s.core THEN {CORE} ELSE 0 END)::UTINYINT AS what,
        coalesce(round(10000 * r.score / r.max_score), 0)::INTEGER AS hundredths
 FROM known.results r JOIN timeline_pupils n USING (student_id) JOIN subjects s USING (subject)
-WHERE r.assessed_on <= getvariable('snapshot')
-  AND r.assessed_on > getvariable('snapshot') - INTERVAL {YEARS_BACK} YEAR
+WHERE {_LOOKED_AT}
 """
 
 _COUNTIES = """

@@ -6,7 +6,9 @@ is what makes forty snapshots over years of marks cheap.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
+from types import MappingProxyType
 
 import duckdb
 
@@ -32,15 +34,20 @@ def create_views(con: duckdb.DuckDBPyConnection, day: date, filled: frozenset[st
         con.execute(f"CREATE OR REPLACE VIEW known.{register.name} AS {select}")
 
 
-def narrow_views(con: duckdb.DuckDBPyConnection, pupils: str) -> None:
-    """Let every view of a register of pupils hold only those in the table ``pupils(student_id)``."""
+def narrow_views(
+    con: duckdb.DuckDBPyConnection, pupils: str, sources: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Let every view of a register of pupils hold only those in the table ``pupils(student_id)``.
+
+    ``sources``: SQL of these very rows, by register, where somebody has looked them up already.
+    """
     for register in REGISTERS.values():
         if "student_id" in _names(register):
             whole = f"{register.name}_of_all"
             con.execute(f"DROP VIEW IF EXISTS known.{whole}")
             con.execute(f"ALTER VIEW known.{register.name} RENAME TO {whole}")
-            some = f"FROM known.{whole} SEMI JOIN {pupils} USING (student_id)"
-            con.execute(f"CREATE VIEW known.{register.name} AS {some}")
+            some = sources.get(register.name, f"known.{whole} SEMI JOIN {pupils} USING (student_id)")
+            con.execute(f"CREATE VIEW known.{register.name} AS FROM {some}")
 
 
 def _names(register: Register) -> list[str]:
