@@ -199,6 +199,7 @@ def _scored(
             key.digest,
             key.as_of,
             lake.snapshot,
+            lake.filled,
             part,
             champion,
             challenger,

@@ -40,6 +40,8 @@ class Task:
     as_of: date
     snapshot: int
     """Of the lake: every worker sees the same."""
+    filled: frozenset[str]
+    """Tables of the lake that have rows."""
     part: Part | None
     """None: all counties at once."""
     champion: Champion
@@ -80,14 +82,12 @@ class Told:
 def hand_over(task: Task) -> str:
     """Write what other parts take over of this one; answers its name."""
     from risk_model.features.snapshot import told_to_others
-    from risk_model.lake.reading import open_lake
     from risk_model.state import marks_on
 
     assert task.part is not None
     name = HANDED + task.name
     if task.files.told(name) is None:
-        with open_lake(task.home, task.settings, snapshot=task.snapshot) as lake:
-            lake.con.execute(f"SET threads = {task.threads:d}")
+        with _open(task) as lake:
             marks = marks_on(task.home, lake, task.as_of, task.part.counties)
             part = _dealt(task, lake)
             assert part is not None
@@ -98,16 +98,21 @@ def hand_over(task: Task) -> str:
 
 def score_part(task: Task) -> Told:
     """Score, rank and explain the pupils of a part and write them down; what is there already stays."""
-    from risk_model.lake.reading import open_lake
-
     there = task.files.told(task.name)
     if there is not None:
         there["spent"] = []  # by an earlier attempt
     else:
-        with open_lake(task.home, task.settings, snapshot=task.snapshot) as lake:
-            lake.con.execute(f"SET threads = {task.threads:d}")
+        with _open(task) as lake:
             there = _done(task, lake)
     return Told(name=task.name, **there)
+
+
+def _open(task: Task) -> Lake:
+    from risk_model.lake.reading import open_lake
+
+    lake = open_lake(task.home, task.settings, snapshot=task.snapshot, filled=task.filled)
+    lake.con.execute(f"SET threads = {task.threads:d}")
+    return lake
 
 
 def _done(task: Task, lake: Lake) -> dict[str, Any]:

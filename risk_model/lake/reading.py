@@ -25,11 +25,20 @@ class Lake:
     snapshot: int
     """Snapshot every read of this object sees, whatever is imported meanwhile."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, snapshot: int, hold: Hold | None = None) -> None:
+    filled: frozenset[str]
+    """Tables of the lake that have rows."""
+
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        snapshot: int,
+        hold: Hold | None = None,
+        filled: frozenset[str] | None = None,
+    ) -> None:
         self.con = con
         self.snapshot = snapshot
         self._hold = hold
-        self._filled = _filled_tables(con)
+        self.filled = _filled_tables(con) if filled is None else filled
 
     def __enter__(self) -> Lake:
         return self
@@ -47,15 +56,15 @@ class Lake:
 
     def registers(self) -> frozenset[str]:
         """Names of the registers that have rows in force."""
-        return frozenset(REGISTERS) & self._filled
+        return frozenset(REGISTERS) & self.filled
 
     def known_on(self, day: date) -> None:
         """(Re)create the views ``known.<register>`` as the office knew them on ``day``."""
-        create_views(self.con, day, self._filled)
+        create_views(self.con, day, self.filled)
 
     def latest_recorded_on(self) -> date | None:
         """Latest day any fact was recorded; None for a lake without rows."""
-        tables = sorted(self._filled - {DELIVERIES})
+        tables = sorted(self.filled - {DELIVERIES})
         days = [f"SELECT max(recorded_on) AS day FROM {MAIN}.{table}" for table in tables]
         return self._one_day(f"SELECT max(day) FROM ({' UNION ALL '.join(days)})") if days else None
 
@@ -68,7 +77,7 @@ class Lake:
             days = [
                 f"SELECT min({column}) AS day FROM {MAIN}.{table}"
                 for table in tables
-                if table in self._filled
+                if table in self.filled
             ]
             if days:
                 return self._one_day(f"SELECT min(day) FROM ({' UNION ALL '.join(days)})")
@@ -77,17 +86,25 @@ class Lake:
     def assumed(self) -> bool:
         """Whether the history of any delivery is assumed (``--recorded-on event+N``)."""
         sql = f"SELECT 1 FROM {MAIN}.{DELIVERIES} WHERE assumed LIMIT 1"
-        return DELIVERIES in self._filled and bool(self.con.execute(sql).fetchall())
+        return DELIVERIES in self.filled and bool(self.con.execute(sql).fetchall())
 
     def _one_day(self, sql: str) -> date | None:
         found: date | None = self.con.execute(sql).fetchall()[0][0]
         return found
 
 
-def open_lake(home: Home, settings: Settings, *, read_only: bool = True, snapshot: int | None = None) -> Lake:
+def open_lake(
+    home: Home,
+    settings: Settings,
+    *,
+    read_only: bool = True,
+    snapshot: int | None = None,
+    filled: frozenset[str] | None = None,
+) -> Lake:
     """Open the registers of ``home``, pinned to a snapshot, which is held until it is closed.
 
-    The snapshot is the newest unless one is named that somebody else holds already.
+    The snapshot is the newest unless one is named that somebody else holds already, who may tell which of
+    its tables are ``filled``.
 
     With ``read_only=False`` the lake can be written and is not pinned; hold ``home.lock("lake")``.
 
@@ -98,13 +115,20 @@ def open_lake(home: Home, settings: Settings, *, read_only: bool = True, snapsho
     """
     con = connect(settings, home.data / "spill")
     try:
-        return _opened(con, home, read_only=read_only, snapshot=snapshot)
+        return _opened(con, home, read_only=read_only, snapshot=snapshot, filled=filled)
     except BaseException:
         con.close()
         raise
 
 
-def _opened(con: duckdb.DuckDBPyConnection, home: Home, *, read_only: bool, snapshot: int | None) -> Lake:
+def _opened(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    *,
+    read_only: bool,
+    snapshot: int | None,
+    filled: frozenset[str] | None,
+) -> Lake:
     if not (home.lake / "catalog.sqlite").exists():
         raise MissingError(f"{home.folder} holds no registers yet. Run `dropout-risk import DIR` first.")
     attach(con, home.lake, MAIN, write=not read_only)
@@ -116,7 +140,7 @@ def _opened(con: duckdb.DuckDBPyConnection, home: Home, *, read_only: bool, snap
     try:
         con.execute(f"DETACH {MAIN}")
         attach(con, home.lake, MAIN, snapshot=snapshot)
-        return Lake(con, snapshot, hold)
+        return Lake(con, snapshot, hold, filled)
     except BaseException:
         hold.release()
         raise
