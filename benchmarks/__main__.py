@@ -9,6 +9,7 @@ SMALL = {
     "benchmarks.publish": ["--rows", "100000"],
     "benchmarks.state": ["--students", "20000"],
     "benchmarks.nightly": ["--students", "5000", "--sample", "2000"],
+    "benchmarks.scaling": ["--sizes", "2000,4000,8000", "--students", "3000", "--on-cluster", "3000"],
     "benchmarks.whole_way": ["--students", "5000", "--years", "1"],
 }
 

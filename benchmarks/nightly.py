@@ -33,7 +33,7 @@ import click
 import numpy as np
 import pandas as pd
 
-from benchmarks.province import Deliveries, make_province
+from benchmarks.province import YEARS, Deliveries, make_province
 from benchmarks.whole_way import Stage, run_stage
 from risk_model.home import Home
 from risk_model.lake.reading import open_lake
@@ -90,10 +90,10 @@ def peak_memory() -> Iterator[list[float]]:
         watcher.join()
 
 
-def prepared(folder: Path, students: int) -> tuple[Path, Deliveries]:
+def prepared(folder: Path, students: int, years: int = YEARS) -> tuple[Path, Deliveries]:
     """A home with the province's registers up to yesterday and a champion, made once."""
     home, small = folder / "home", folder / "small"
-    made = make_province(folder, students)
+    made = make_province(folder, students, years)
     if not (folder / "imported").exists():
         shutil.rmtree(home, ignore_errors=True)
         for delivery in (made.term, made.corrections):

@@ -36,13 +36,14 @@ class Deliveries:
     news: Path
 
 
-def make_province(folder: Path, students: int) -> Deliveries:
-    """The deliveries of ``students`` pupils in ``folder``; what is there already stays."""
+def make_province(folder: Path, students: int, years: int = YEARS) -> Deliveries:
+    """The deliveries of ``students`` pupils in ``folder``, with ``years`` of results and enrolments before
+    tonight; what is there already stays."""
     made = Deliveries(*(folder / name for name in ("term", "corrections", "news")))
     if (folder / "made").exists():
         return made
     base, copies = folder / "base", max(1, round(students / BASE))
-    size = ["--students", str(min(students, BASE)), "--years", str(YEARS), "--seed", "77"]
+    size = ["--students", str(min(students, BASE)), "--years", str(years), "--seed", "77"]
     run_stage(folder, "simulate", str(base), *size, "--format", "parquet")
     for place in (made.term, made.corrections, made.news):
         place.mkdir(exist_ok=True)

@@ -75,9 +75,7 @@ class Lake:
             (("enrolments",), "started_on"),
         ):
             days = [
-                f"SELECT min({column}) AS day FROM {MAIN}.{table}"
-                for table in tables
-                if table in self.filled
+                f"SELECT min({column}) AS day FROM {MAIN}.{table}" for table in tables if table in self.filled
             ]
             if days:
                 return self._one_day(f"SELECT min(day) FROM ({' UNION ALL '.join(days)})")
