@@ -126,8 +126,24 @@ def test_registers_that_ended_before_the_days_looked_at_hold_back_the_schools_th
     )
     con.execute("delete from class_days")
     con.execute("delete from school_days")
+    con.execute("insert into cohort values ('pA', 'A', 'unknown', 7), ('pB', 'B', 'unknown', 7)")
     assert list(judged(con)) == ["A"]
     assert "2024-05-06" in judged(con)["A"]
+
+
+def test_that_is_judged_county_by_county_whoever_else_sends_registers(con):
+    """Or it would depend on the parts into which a night is cut."""
+    make_known(
+        con,
+        schools=[{"school_id": name, "name": name, "county_id": f"of {name}"} for name in "CD"],
+        enrolments=[
+            {"student_id": f"p{school}", "school_id": school, "started_on": "2023-09-01"} for school in "CD"
+        ],
+        attendance=[{"student_id": "pC", "day": "2024-05-06", "mark": "present"}],
+    )
+    assert judged(con) == {}
+    con.execute("insert into cohort values ('pC', 'C', 'of C', 7), ('pD', 'D', 'of D', 7)")
+    assert list(judged(con)) == ["C"]
 
 
 def test_a_county_that_never_sent_attendance_is_not_held_back(con):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from risk_model.quality.rule import LOOKBACK, Rule
 from risk_model.settings import QualitySettings
+from risk_model.timeline.spells import UNKNOWN_COUNTY
 
 if TYPE_CHECKING:
     import duckdb
@@ -44,8 +45,15 @@ group by school_id
 order by school_id
 """
 
-# The last sign of each school at any time, for registers that ended before the timeline begins.
-LONG_AGO = """
+# Counties of tonight's pupils that kept no register within the timeline.
+QUIET = """
+create or replace temp table quiet_counties as
+select distinct county_id from cohort
+where county_id not in (select county_id from class_days where kept and day <= $day)
+"""
+
+# The last sign at any time of each of their schools, for registers that ended before the timeline begins.
+LONG_AGO = f"""
 with told as (
     select e.school_id, a.day from known.attendance a join known.enrolments e
         on e.student_id = a.student_id and a.day between e.started_on and coalesce(e.ended_on, a.day)
@@ -55,7 +63,9 @@ with told as (
 select school_id, 0::bigint as kept_recently, 0::bigint as kept_before, 0::double as marks_recently,
        null::double as marks_usually, max(day) as last_kept, $day::date - max(day) as days_silent,
        false as days_known
-from told where day <= $day group by school_id order by school_id
+from told left join known.schools s using (school_id)
+where day <= $day and coalesce(s.county_id, '{UNKNOWN_COUNTY}') in (from quiet_counties)
+group by school_id order by school_id
 """
 
 
@@ -63,13 +73,18 @@ def silence(con: duckdb.DuckDBPyConnection, day: date, rules: QualitySettings) -
     """Per school: registers kept and marks per school day, lately and before.
 
     ``last_kept`` is the day of the last register, ``days_silent`` its distance in calendar days and
-    ``days_known`` whether the school days up to ``day`` are known. If no school kept a register within the
-    timeline, ``known.*`` is asked for the last one at any time.
+    ``days_known`` whether the school days up to ``day`` are known. Of a county in which no school kept a
+    register within the timeline, ``known.*`` is asked for the last one at any time.
     """
+    import pandas as pd
+
     kept = con.execute(REGISTERS_KEPT, {"day": day, "recent": rules.silent_school_days}).df()
-    if kept["last_kept"].notna().any():
+    con.execute(QUIET, {"day": day})
+    if not con.execute("from quiet_counties limit 1").fetchall():
         return kept
-    return con.execute(LONG_AGO, {"day": day}).df()
+    long_ago = con.execute(LONG_AGO, {"day": day}).df()
+    others = kept[~kept["school_id"].isin(long_ago["school_id"])]
+    return pd.concat([others, long_ago], ignore_index=True) if len(others) else long_ago
 
 
 def _is_stale(kept: pd.DataFrame, rules: QualitySettings) -> pd.Series[bool]:
