@@ -217,6 +217,13 @@ class QualitySettings(Section):
     """…if it lost so many: in a school of twelve, two families that moved are a quarter."""
     minimum_pupils_share: Share = 0.9
     """A run over fewer than this share of the last run's pupils is not published without --force."""
+    most_churn: Share = 0.6
+    """A county is held back of whose listed pupils more than this share are not on the new lists, without
+    --force: as much as a promotion may change…"""
+    churn_days: Annotated[int, Field(ge=0, le=366)] = 7
+    """…within so many days: over weeks lists change for good reasons…"""
+    fewest_listed_for_churn: Annotated[int, Field(ge=1)] = 50
+    """…and if so many were listed: in a small county a few pupils are most of the list."""
 
 
 class AidSettings(Section):

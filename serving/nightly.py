@@ -14,7 +14,7 @@ from risk_model.accounts import Accounts
 from risk_model.dealing import deal_out
 from risk_model.errors import MissingError, UsageError
 from risk_model.home import Home
-from risk_model.quality import HeldBack, enrolment_kept, judge_enrolment, judge_size
+from risk_model.quality import HeldBack, enrolment_kept, judge_churn, judge_enrolment, judge_size
 from risk_model.registry import Champion, Registry
 from risk_model.settings import Settings
 from serving import pruning, publication
@@ -165,8 +165,8 @@ def _answered(
         freed = 0
         if order.force:
             lake.known_on(key.as_of)
-            shrunk = _shrunk(connection, lake, settings, run.id, key.as_of)
-            freed = publication.let_go(connection, run.id, shrunk)
+            doubted = _doubted(connection, lake, settings, run.id, key.as_of)
+            freed = publication.let_go(connection, run.id, doubted)
         as_it_is = not order.republish and (run.state == PUBLISHED or not order.force)
         if not freed and (as_it_is or (live is not None and live.id == run.id)):
             return document
@@ -231,7 +231,7 @@ def _scored(
     with accounts.stage("publish", "publishing"), engine.begin() as connection:
         publication.check(connection, run, tally.students)
         if not order.force:
-            publication.hold_back(connection, run, _shrunk(connection, lake, settings, run, key.as_of))
+            publication.hold_back(connection, run, _doubted(connection, lake, settings, run, key.as_of))
         document = _document(key, tally) | accounts.document(SECONDS)
         document["model_origin"] = _origin(home, settings, champion, bundle)
         document["model_ground"] = _ground(bundle)
@@ -258,11 +258,15 @@ def _deal(lake: Lake, day: date, parts: Sequence[Part], files: RunFiles, account
     lake.con.execute(f"SET memory_limit = '{COORDINATOR}'")
 
 
-def _shrunk(connection: Connection, lake: Lake, settings: Settings, run: int, day: date) -> dict[str, str]:
-    """Schools that lost pupils of whom nobody says that they left, with the reason to hold them back."""
+def _doubted(connection: Connection, lake: Lake, settings: Settings, run: int, day: date) -> dict[str, str]:
+    """Schools that differ too much from their published lists, with the reason to hold them back.
+
+    They lost pupils of whom nobody says that they left, or most of their county's list is another.
+    """
     pupils = publication.pupils_by_school(connection, run)
     kept = enrolment_kept(lake.con, day, pupils, publication.listed_now(connection))
-    return judge_enrolment(kept, settings.quality)
+    changed = judge_churn(publication.turnovers(connection, run), day, settings.quality)
+    return changed | judge_enrolment(kept, settings.quality)
 
 
 def _rows(lake: Lake, files: RunFiles, told: Told) -> list[Row]:

@@ -19,10 +19,23 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, cast
 
-from sqlalchemy import Connection, CursorResult, Engine, Table, collate, delete, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Engine,
+    Table,
+    case,
+    collate,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.orm import aliased
 
 from risk_model.errors import RiskModelError
-from risk_model.quality import HeldBack, Listed
+from risk_model.quality import HeldBack, Listed, Turnover
 from serving.bulk import insert_rows
 from serving.pruning import forget
 from serving.tables import STAGED, Flip, Publication, Published, Run, RunSchool, Score
@@ -227,6 +240,40 @@ def listed_now(connection: Connection) -> dict[str, Listed]:
         .where(RunSchool.pupils > 0)
     )
     return {school: Listed(int(pupils), as_of) for school, pupils, as_of in connection.execute(query)}
+
+
+def turnovers(connection: Connection, run: int) -> list[Turnover]:
+    """Of each county, how many pupils of its published lists are listed in ``run``, too.
+
+    Pupils without a rank then or now, and those who are at another school now, are not counted.
+    """
+    then, now = aliased(Score), aliased(Score)
+    same = (now.run == run) & (now.school_id == then.school_id) & (now.student_id == then.student_id)
+    here = (RunSchool.run == run) & (RunSchool.school_id == then.school_id)
+    query = (
+        select(
+            RunSchool.county_id,
+            func.min(Run.as_of),
+            func.count(),
+            func.sum(case((now.listed, 1), else_=0)),
+        )
+        .select_from(then)
+        .join(Published, (Published.school_id == then.school_id) & (Published.run == then.run))
+        .join(Run, Run.id == then.run)
+        .join(now, same)
+        .join(RunSchool, here)
+        .where(then.listed, then.risk.is_not(None), now.risk.is_not(None))
+        .group_by(RunSchool.county_id)
+    )
+    return [
+        Turnover(county, as_of, int(listed), int(stayed), _schools_of(connection, run, county))
+        for county, as_of, listed, stayed in connection.execute(query).all()
+    ]
+
+
+def _schools_of(connection: Connection, run: int, county: str | None) -> tuple[str, ...]:
+    there = RunSchool.county_id.is_not_distinct_from(county)
+    return tuple(connection.execute(_schools(run).where(there).order_by(RunSchool.school_id)).scalars())
 
 
 def hold_back(connection: Connection, run: int, reasons: Mapping[str, str]) -> None:

@@ -84,6 +84,7 @@ class SnapshotLake:
     con: duckdb.DuckDBPyConnection
     snapshot: int = 1
     latest: date | None = MONDAY
+    filled: frozenset[str] = frozenset()
 
     def latest_recorded_on(self) -> date | None:
         return self.latest
