@@ -7,6 +7,7 @@ and are always listed, as open cases outside the capacity.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from hashlib import blake2b
 
 import numpy as np
@@ -18,7 +19,7 @@ from risk_model.settings import ListSettings
 RANKS = ("rank", "rank_in_school", "rank_in_class")
 
 
-def rank(frame: pd.DataFrame, settings: ListSettings) -> pd.DataFrame:
+def rank(frame: pd.DataFrame, settings: ListSettings, before: Collection[str] = ()) -> pd.DataFrame:
     """Rank every pupil and decide who is listed.
 
     Parameters
@@ -28,6 +29,8 @@ def rank(frame: pd.DataFrame, settings: ListSettings) -> pd.DataFrame:
         no score). A class is identified by its school and ``class_key``.
     settings : ListSettings
         Capacity and salt.
+    before : collection of text
+        Pupils of the last published list, who stay a little longer (``stay_margin``).
 
     Returns
     -------
@@ -54,7 +57,8 @@ def rank(frame: pd.DataFrame, settings: ListSettings) -> pd.DataFrame:
     }
     ranks = {name: _positions(order, codes) for name, codes in groups.items()}
     listed = ~scored
-    listed[_within_capacity(order, risk, school, ranks["rank_in_class"], settings)] = True
+    stay = frame["student_id"].isin(before).to_numpy() if settings.stay_margin and before else None
+    listed[_within_capacity(order, risk, school, ranks["rank_in_class"], settings, stay)] = True
     columns = {name: pd.array(values, dtype="Int64") for name, values in ranks.items()}
     for values in columns.values():
         values[~scored] = pd.NA
@@ -119,14 +123,19 @@ def _within_capacity(
     school: NDArray[np.int64],
     rank_in_class: NDArray[np.int64],
     settings: ListSettings,
+    stay: NDArray[np.bool_] | None,
 ) -> NDArray[np.intp]:
     """Rows taken greedily by risk until the school is full, passing over full classes.
 
-    Greedy takes the first of each class in order, so a class is full exactly beyond its cap.
+    Greedy takes the first of each class in order, so a class is full exactly beyond its cap. Rows that
+    ``stay`` have some more places, behind all others'.
     """
     pupils = np.bincount(school[order], minlength=school.max(initial=0) + 1)
     free = places(pupils, settings)
     fits = (rank_in_class[order] <= settings.capacity_per_class) & (risk[order] >= settings.minimum_risk)
     candidates: NDArray[np.intp] = order[fits]
-    taken: NDArray[np.bool_] = _positions(candidates, school)[candidates] <= free[school[candidates]]
+    place, room = _positions(candidates, school)[candidates], free[school[candidates]]
+    taken: NDArray[np.bool_] = place <= room
+    if stay is not None:
+        taken |= stay[candidates] & (place <= np.ceil(room * (1 + settings.stay_margin)))
     return candidates[taken]

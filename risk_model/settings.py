@@ -80,6 +80,9 @@ class ListSettings(Section):
     """At most so many of one class."""
     minimum_risk: Share = 0.01
     """Nobody below this calibrated risk is listed."""
+    stay_margin: Share = 0.0
+    """Who was on the last published list stays until ranked so much beyond the capacity of the school, so
+    that nobody comes and goes from night to night; lists may be longer by that share. 0: as ranked."""
     salt: str = "dropout-risk"
     """Salt of the hash that breaks ties in rank."""
     language: Literal["en", "zh"] = "en"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -192,6 +192,7 @@ def _scored(
     with accounts.stage("features", "what is kept of earlier marks"):
         state = bring_forward(home, settings, lake)
     shares = shared_out(settings, order, lake, key.as_of)
+    before = _listed_before(engine, settings)
     tasks = [
         Task(
             home,
@@ -204,12 +205,13 @@ def _scored(
             champion,
             challenger,
             shares.threads,
+            _of_part(before, part),
             number,
         )
         for number, part in enumerate(shares.parts)
     ]
     files = RunFiles.of(home, key.digest)
-    files.open({"parts": sorted(task.name for task in tasks), "challenger": challenger and challenger.digest})
+    files.open(_plan(tasks, challenger))
     _deal(lake, key.as_of, [part for part in shares.parts if part is not None], files, accounts)
     run = publication.begin(engine, key, bundle.base, bundle.features)
     tally = Tally()
@@ -246,6 +248,29 @@ def _scored(
     decided |= accounts.document(SECONDS)
     publication.amend(engine, run, decided)
     return decided
+
+
+def _listed_before(engine: Engine, settings: Settings) -> dict[str | None, frozenset[str]]:
+    """Pupils of the published lists by county, where that decides tonight's."""
+    if not settings.list.stay_margin:
+        return {}
+    with engine.connect() as connection:
+        return publication.pupils_listed(connection)
+
+
+def _of_part(before: Mapping[str | None, frozenset[str]], part: Part | None) -> frozenset[str]:
+    counties = before if part is None else part.counties
+    return frozenset().union(*(before.get(county, ()) for county in counties))
+
+
+def _plan(tasks: Sequence[Task], challenger: Champion | None) -> dict[str, Any]:
+    """All that decides what the parts hold beside the run itself."""
+    listed = "\n".join(sorted(student for task in tasks for student in task.before))
+    return {
+        "parts": sorted(task.name for task in tasks),
+        "challenger": challenger and challenger.digest,
+        "listed_before": blake2b(listed.encode(), digest_size=16).hexdigest(),
+    }
 
 
 def _deal(lake: Lake, day: date, parts: Sequence[Part], files: RunFiles, accounts: Accounts) -> None:

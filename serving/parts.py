@@ -47,6 +47,8 @@ class Task:
     champion: Champion
     challenger: Champion | None
     threads: int
+    before: frozenset[str] = frozenset()
+    """Pupils of the part on the last published lists, where they stay a little longer."""
     number: int = 0
     """Of the part among those of the night: under it registers were dealt out to it."""
 
@@ -124,7 +126,7 @@ def _done(task: Task, lake: Lake) -> dict[str, Any]:
         stage.rows = len(frame)
         bundle = task.champion.load()
         names = features_of(bundle.features)
-        scores = score(frame, bundle, names, task.settings.list, task.threads)
+        scores = score(frame, bundle, names, task.settings.list, task.threads, task.before)
     with accounts.stage("write") as stage:
         stage.rows = len(frame)
         tables = {ROWS: table_of(scores.frame), **evidence_tables(scores.evidence)}

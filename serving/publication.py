@@ -276,6 +276,20 @@ def _schools_of(connection: Connection, run: int, county: str | None) -> tuple[s
     return tuple(connection.execute(_schools(run).where(there).order_by(RunSchool.school_id)).scalars())
 
 
+def pupils_listed(connection: Connection) -> dict[str | None, frozenset[str]]:
+    """Pupils with a rank on the published lists, by county."""
+    query = (
+        select(RunSchool.county_id, Score.student_id)
+        .join(Published, (Published.school_id == Score.school_id) & (Published.run == Score.run))
+        .join(RunSchool, (RunSchool.run == Score.run) & (RunSchool.school_id == Score.school_id))
+        .where(Score.listed, Score.risk.is_not(None))
+    )
+    found: dict[str | None, set[str]] = {}
+    for county, student in connection.execute(query):
+        found.setdefault(county, set()).add(student)
+    return {county: frozenset(students) for county, students in found.items()}
+
+
 def hold_back(connection: Connection, run: int, reasons: Mapping[str, str]) -> None:
     """Hold schools of a staged run back, those that are already keep their reason."""
     for school, reason in reasons.items():

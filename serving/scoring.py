@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -87,10 +88,12 @@ def score(
     features: tuple[Feature, ...],
     rules: ListSettings,
     threads: int = 0,
+    before: Collection[str] = (),
 ) -> Scores:
     """Score the snapshot ``frame``; pupils without a score get the reason of their status.
 
-    ``threads`` as in :meth:`risk_model.model.bundle.Bundle.explain`.
+    ``before`` are the pupils of the last published list; ``threads`` as in
+    :meth:`risk_model.model.bundle.Bundle.explain`.
     """
     names = [feature.name for feature in features]
     scored = (frame["status"] == SCORED).to_numpy()
@@ -100,7 +103,7 @@ def score(
     risk = np.full(len(frame), np.nan)
     risk[scored] = explained.risk
     result = frame[list(COHORT)].assign(risk=risk)
-    result = result.join(rank(result, rules))
+    result = result.join(rank(result, rules, before))
     of_status = {status: pack_status(status) for status in result["status"].unique()}
     packed = result["status"].map(of_status).to_numpy(dtype=object)
     packed[scored] = pack(features, values, of_class, explained.contributions, rules)

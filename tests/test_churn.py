@@ -1,14 +1,16 @@
-"""Lists that are others overnight wait until somebody has looked; lists that go on, or are few, do not."""
+"""Lists go on: lists that are others overnight wait, and nobody comes and goes at the edge if that is asked."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
 
+import pandas as pd
 import pytest
 
 from risk_model.home import Home
 from risk_model.quality import Turnover, judge_churn
-from risk_model.settings import QualitySettings, Settings
+from risk_model.ranking import rank
+from risk_model.settings import ListSettings, QualitySettings, Settings
 from serving import publication
 from serving.database import open_database
 from serving.tables import PUBLISHED
@@ -56,6 +58,46 @@ def test_of_the_pupils_listed_then_those_listed_now_are_counted_by_county(engine
     assert {county.as_of for county in told} == {MONDAY}
     assert sum(county.stayed for county in told) <= 6
     assert sum(county.listed for county in told) > 18
+
+
+def class_of(risks: list[float]) -> pd.DataFrame:
+    """One school of 40 pupils, two of whom its staff can look at."""
+    names = [f"P{number}" for number in range(40)]
+    risk = [*risks, *[0.02] * (40 - len(risks))]
+    return pd.DataFrame(
+        {"student_id": names, "county_id": "K", "school_id": "A", "class_key": "A:7A", "risk": risk}
+    )
+
+
+@pytest.mark.parametrize(("margin", "listed"), [(0.0, {"P0", "P1"}), (0.5, {"P0", "P1", "P2"})])
+def test_who_was_listed_stays_until_ranked_well_beyond_the_edge(margin, listed):
+    pupils = class_of([0.5, 0.4, 0.39, 0.38])
+    rules = ListSettings(stay_margin=margin)
+    told = rank(pupils, rules, {"P2", "P3", "gone"})
+    assert set(pupils["student_id"][told["listed"]]) == listed
+    assert told["rank"].tolist()[:4] == [1, 2, 3, 4]
+
+
+def test_nobody_stays_below_the_risk_at_which_nobody_is_listed():
+    pupils = class_of([0.5, 0.4, 0.005])
+    told = rank(pupils, ListSettings(stay_margin=1.0), {"P2"})
+    assert not told["listed"][2]
+
+
+def test_the_pupils_of_the_published_lists_are_those_with_a_rank(engine):
+    with engine.connect() as connection:
+        assert publication.pupils_listed(connection) == {}
+    run = published(engine, MONDAY, 1, range(2))
+    with engine.begin() as connection:
+        publication.publish(connection, run)
+        told = publication.pupils_listed(connection)
+        ranked = {
+            row[1]
+            for row in with_lists(made_up_run(6, 12)[0], range(2))
+            if row[LISTED] and row[6] is not None
+        }
+    assert frozenset().union(*told.values()) == ranked
+    assert all(county.startswith("5201") for county in told)
 
 
 def turned(listed: int, stayed: int, days: int = 1) -> dict[str, str]:
