@@ -1,4 +1,4 @@
-"""Lists go on: lists that are others overnight wait, and nobody comes and goes at the edge if that is asked."""
+"""Lists that are others overnight wait, and nobody comes and goes at the edge if that is asked for."""
 
 from __future__ import annotations
 
