@@ -15,17 +15,15 @@ from numpy.typing import NDArray
 
 from risk_model.home import Home
 from risk_model.lake.attaching import attach, connect, has_table
+from risk_model.run_evidence import EVIDENCE, NUMBER
 from risk_model.settings import Settings
-from serving.run_files import EVIDENCE, RunFiles
+from serving.run_files import RunFiles
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
 FACTS, CLASS_FACTS = EVIDENCE
-NUMBER = np.dtype("<f8")
-"""A matrix's row is a blob of little-endian float64: as a list each number would be encoded by itself, which
-takes twice as long. A class's values are kept once for all its pupils."""
 _FACTS_OF = (
     'select f."values", c."values", f.contributions '
     "from (from {facts} where student_id = ?) f join {classes} c "
@@ -144,7 +142,8 @@ def _classes(evidence: Evidence) -> pa.Table:
 
 
 def _blobs(matrix: NDArray[np.float64]) -> pa.Array:
-    """The rows of a matrix as bytes, without copying it."""
+    """The rows of a matrix as bytes, without copying it: as lists each number would be encoded by itself,
+    which takes twice as long. A class's values are kept once for all its pupils."""
     import pyarrow as pa
 
     rows = np.ascontiguousarray(matrix, dtype=NUMBER)

@@ -12,8 +12,7 @@ import base64
 import json
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -21,32 +20,23 @@ from uuid import uuid4
 from risk_model.errors import RiskModelError
 from risk_model.home import Home
 from risk_model.lake.attaching import quoted
+from risk_model.run_evidence import EVIDENCE, FOLDER, KEY, SealedRun
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-FOLDER = "nights"
-KEY, PLAN, TOLD = "key", "plan.json", "told.json"
+PLAN, TOLD = "plan.json", "told.json"
 DEALT = "dealt"
 """Folder of the registers as they were dealt out to the parts."""
-EVIDENCE = ("facts.parquet", "class_facts.parquet")
-"""What of a part stays."""
 
 
 class ArchiveError(RiskModelError):
     """The files of a run cannot be written or read."""
 
 
-@dataclass(frozen=True)
-class RunFiles:
-    """The folder of a run; the methods that write need it made by :meth:`open`."""
-
-    folder: Path
-
-    @classmethod
-    def of(cls, home: Home, run_id: str) -> RunFiles:
-        return cls(home.runs / FOLDER / run_id)
+class RunFiles(SealedRun):
+    """The folder of a run, for writing; the methods that write need it made by :meth:`open`."""
 
     def open(self, plan: Mapping[str, Any]) -> None:
         """Make the folder, or go on with it if it was made by the same ``plan``; else begin anew.
@@ -142,19 +132,6 @@ class RunFiles:
         )
         con.unregister("written")
 
-    def files(self, name: str, parts: Iterable[str] = ()) -> list[str]:
-        """Paths of the files ``name`` of these parts, or of all there are."""
-        found = (self.folder / part / name for part in parts) if parts else self.folder.glob(f"*/{name}")
-        return sorted(str(file) for file in found)
-
-    def source(self, con: duckdb.DuckDBPyConnection, files: Collection[str], extra: str = "") -> str:
-        """SQL: the rows of these files; ``extra`` are further arguments of ``read_parquet``."""
-        return f"read_parquet({list(files)}{self.unlocked(con)}{extra})"
-
-    def unlocked(self, con: duckdb.DuckDBPyConnection) -> str:
-        """The argument of ``read_parquet`` that opens the files; the key is made known to ``con``."""
-        return f", encryption_config = {{footer_key: '{self._key(con)}'}}"
-
     def close(self) -> None:
         """Leave only the evidence: the run is complete."""
         shutil.rmtree(self.dealt, ignore_errors=True)
@@ -170,12 +147,6 @@ class RunFiles:
         """Forget the run; none of it can be read any more."""
         (self.folder / KEY).unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _key(self, con: duckdb.DuckDBPyConnection) -> str:
-        """Name under which ``con`` knows the run's key."""
-        name = f"run_{self.folder.name}"
-        con.execute(f"PRAGMA add_parquet_key('{name}', {quoted((self.folder / KEY).read_text())})")
-        return name
 
     def _kept(self, name: str) -> str | None:
         try:
