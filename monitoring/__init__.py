@@ -1,5 +1,1 @@
-"""Quality, drift, performance, fairness and care over time.
-
-The room is empty so far: the pure quality rules that hold a school back tonight live in
-``risk_model.quality``; the report about them will live here.
-"""
+"""Quality, drift, performance, fairness and care over time: a folder per question, one report."""

@@ -41,6 +41,11 @@ class Home:
         return self.data / "state"
 
     @property
+    def monitoring(self) -> Path:
+        """Documents, reports, histograms and alerts of nights; counts and schools, never a pupil."""
+        return self.data / "monitoring"
+
+    @property
     def quarantine(self) -> Path:
         return self.data / "quarantine"
 

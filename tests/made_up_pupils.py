@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from risk_model.features.declared import FEATURES, Feature
+from risk_model.school_rule import ABSENT_30, ABSENT_TERM, FAILED_CORE
 from training.fit import Rows
-from training.rule import ABSENT_30, ABSENT_TERM, COVERAGE, FAILED_CORE
+from training.rule import COVERAGE
 from training.snapshots import Everybody
 
 NAMES = (ABSENT_30, ABSENT_TERM, FAILED_CORE, COVERAGE)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from risk_model.protected import ATTRIBUTES
 from risk_model.settings import Settings, TrainingSettings
 from tests.made_up_pupils import MadeUp, features
 from training import challenge as challenges
@@ -17,7 +18,6 @@ from training.backtest import backtest
 from training.challenge import Comparison, Opponent, challenge
 from training.gate import Gate
 from training.judgement import judge
-from training.protected import ATTRIBUTES
 from training.splits import plan
 
 FEATURES = features()

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from risk_model.protected import ATTRIBUTES, protected_on
 from risk_model.settings import FairnessSettings, Settings, TrainingSettings
 from tests.made_up_pupils import MadeUp, features
 from tests.small_county import AUTUMN, SmallCounty
 from training.backtest import backtest
 from training.fairness import RATES, audit
 from training.judgement import judge
-from training.protected import ATTRIBUTES, protected_on
 from training.proxies import proxies
 from training.splits import plan
 

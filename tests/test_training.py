@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from risk_model.school_rule import ABSENT_30, ABSENT_TERM, FAILED_CORE, flags
 from risk_model.settings import Settings, TrainingSettings
 from tests.made_up_pupils import MadeUp, features
 from training.backtest import BASELINES, MODEL, backtest, fit_model, material
@@ -18,7 +19,7 @@ from training.card.steadiness import stability
 from training.fit import fit_trees, margins
 from training.judgement import judge
 from training.registered import description
-from training.rule import ABSENT_30, ABSENT_TERM, COVERAGE, FAILED_CORE, PRIOR, UNSEEN, fit_rule, flags
+from training.rule import COVERAGE, PRIOR, UNSEEN, fit_rule
 from training.splits import plan
 
 FEATURES = features()

@@ -11,6 +11,7 @@ import pandas as pd
 from risk_model.errors import BundleError
 from risk_model.features.declared import FEATURES, RELATIONS
 from risk_model.lake.reading import Lake
+from risk_model.protected import protected_on
 from risk_model.registry import Registry
 from risk_model.settings import Settings, TrainingSettings
 from training.backtest import Backtest
@@ -19,7 +20,6 @@ from training.challenge import Comparison, Opponent, challenge
 from training.fairness import audited
 from training.first_labels import FirstLabels, judge_first_labels
 from training.leaks import Leaks, find_leaks
-from training.protected import protected_on
 from training.snapshots import Snapshots
 from training.sources import read_past_the_cut
 from training.splits import Plan

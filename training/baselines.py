@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from risk_model.features.feature import Feature
 from risk_model.model.platt import fit_platt
+from risk_model.school_rule import flags
 from risk_model.settings import TrainingSettings
 from training.fit import Rows, fit_trees, margins
-from training.rule import flags
 
 Risks = NDArray[np.float64]
 PSEUDO_EVENTS = 5.0

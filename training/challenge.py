@@ -87,7 +87,7 @@ def challenge(
     told : DataFrame
         Judged rows of the backtest, all pupils: ``label`` NaN where it is not known, ``listed_model``.
     protected : DataFrame
-        Of :func:`training.protected.protected_on`, for the comparison by group.
+        Of :func:`risk_model.protected.protected_on`, for the comparison by group.
     """
     version, bundle = champion.version, champion.bundle
     missing = champion.unknown_features()

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from risk_model.evaluation.resampling import interval
 from risk_model.features.declared import FEATURES
+from risk_model.protected import ATTRIBUTES, unlike
 from risk_model.settings import FairnessSettings, Settings
-from training.protected import ATTRIBUTES, unlike
 from training.proxies import proxies
 from training.snapshots import Snapshots
 
@@ -75,7 +75,7 @@ def audit(
         Judged rows of the backtest: ``snapshot, student_id, school_id, county_id, label, <model>,
         listed_<model>`` and ``missing``, the share of features that are null.
     protected : DataFrame
-        Of :func:`training.protected.protected_on`.
+        Of :func:`risk_model.protected.protected_on`.
     """
     empty: dict[str, Any] = {"minimum_group": settings.minimum_group, "attributes": {}, "findings": []}
     if told.empty or not (told["label"] == 1).any():

@@ -14,9 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from risk_model.evaluation.resampling import interval
+from risk_model.protected import ATTRIBUTES, unlike
 from risk_model.settings import Settings
 from training.fairness import school_draws
-from training.protected import ATTRIBUTES, unlike
 
 Counts = NDArray[np.float64]
 
@@ -77,7 +77,7 @@ def fairness_change(
         Judged rows of the days both may be judged on: ``snapshot, student_id, school_id, county_id,
         label, listed_<challenger>, listed_<champion>``.
     protected : DataFrame
-        Of :func:`training.protected.protected_on`.
+        Of :func:`risk_model.protected.protected_on`.
     """
     rows = known.merge(protected, on=["snapshot", "student_id"], how="left")
     rows = rows.rename(columns={"county_id": "county"})

@@ -8,12 +8,12 @@ from typing import Any
 
 from risk_model.model import exactness
 from risk_model.model.golden import LARGEST_GAP as LARGEST_GOLDEN_GAP
+from risk_model.protected import ATTRIBUTES
 from risk_model.settings import FairnessSettings, Settings, TrainingSettings
 from training.candidate import Candidate, Soundness
 from training.challenge import Comparison
 from training.first_labels import FirstLabels
 from training.leaks import Leak, Leaks
-from training.protected import ATTRIBUTES
 
 OWN_RULE = "school_rule"
 LARGEST_GAP = 1e-6

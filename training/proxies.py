@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from training.protected import ATTRIBUTES
+from risk_model.protected import ATTRIBUTES
 
 ROWS = 3000
 """Pupils looked at: enough to tell an AUC to two digits."""

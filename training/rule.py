@@ -9,18 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from risk_model.model.logistic import LogisticModel, Term, fit_logistic
+from risk_model.school_rule import ABSENT_30, FAILED_CORE
 from training.fit import Rows
-
-ABSENT_30 = "absence_30"
-ABSENT_TERM = "absence_term"
-FAILED_CORE = "failed_core_latest"
-ABSENT_SHARE = 0.10
 
 COVERAGE = "register_coverage_30"
 
@@ -36,19 +30,6 @@ by 2.7, a failed core subject by 2.2. Orders of magnitude from published early-w
 replaced by the office's own as soon as labels mature."""
 ENOUGH_POSITIVES = 30
 """Ten leavers for each number that is fitted."""
-
-
-def flags(x: NDArray[np.floating[Any]], features: Sequence[str]) -> NDArray[np.intp]:
-    """How many of the two conditions (n,) a pupil meets: 0, 1 or 2; unknown is not met.
-
-    >>> flags(np.array([[0.2, 0.0, 1.0], [np.nan, 0.3, 0.0]]), [ABSENT_30, ABSENT_TERM, FAILED_CORE])
-    array([2, 1])
-    """
-    recent, term, failed = (
-        x[:, list(features).index(name)] for name in (ABSENT_30, ABSENT_TERM, FAILED_CORE)
-    )
-    absent = np.where(np.isnan(recent), term, recent) >= ABSENT_SHARE
-    return absent.astype(np.intp) + (failed >= 1)
 
 
 def fit_rule(rows: Rows | None, features: Sequence[str]) -> tuple[LogisticModel, bool]:

@@ -1,6 +1,6 @@
-"""Whom a model may treat unequally: what is known of each pupil on each snapshot, for the audit alone.
+"""Whom a model may treat unequally: what is known of each pupil on each snapshot, for audits alone.
 
-None of it is ever a predictor because of this module, and none of it leaves the training but as counts.
+None of it is ever a predictor because of this module, and none of it is told but as counts.
 """
 
 from __future__ import annotations

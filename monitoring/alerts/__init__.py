@@ -1,0 +1,1 @@
+"""Who is told, once, and what stays silent until when."""

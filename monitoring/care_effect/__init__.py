@@ -1,0 +1,1 @@
+"""Does being listed keep pupils at school?"""

@@ -1,0 +1,1 @@
+"""Are the inputs, risks and reasons those of the same time last year?"""

@@ -1,0 +1,1 @@
+"""Does the list serve every group, over time?"""

@@ -1,0 +1,250 @@
+"""``monitor``: all questions about a night, top to bottom; one that fails is told and stops no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from monitoring.alerts.sending import send
+from monitoring.alerts.standing import Alerts
+from monitoring.care_effect.discontinuity import care_effect
+from monitoring.decision import decide, reasons, triggers
+from monitoring.drift.asking import Drifted, ask_drift
+from monitoring.evidently.asking import ask_evidently
+from monitoring.fairness.at_list import judge_groups, listed_by_group
+from monitoring.findings import EVERYBODY, Finding
+from monitoring.history import History
+from monitoring.performance.cohorts import cohorts, disjoint
+from monitoring.performance.judging import judge_cohorts
+from monitoring.quality.lists import judge_contradictions, judge_held_back, judge_people
+from monitoring.quality.registers import left_since, register_facts
+from monitoring.quality.rules import judge_register_facts
+from monitoring.report.writing import write_reports
+from monitoring.runs import Service, StoredRun, open_service
+from monitoring.stability.asking import ask_moves
+from monitoring.stability.moves import judge_moves
+from risk_model.errors import BundleError, MissingError
+from risk_model.home import Home
+from risk_model.protected import protected_on
+from risk_model.registry import Registry
+from risk_model.settings import Settings
+
+if TYPE_CHECKING:
+    from risk_model.lake.reading import Lake
+    from risk_model.model.bundle import Bundle
+
+LATE_DAYS = 3
+"""A list so many days old is told: over a weekend nobody may have run the night."""
+
+
+@dataclass
+class Looked:
+    """What was found so far."""
+
+    run: StoredRun
+    scores: pd.DataFrame
+    last: StoredRun | None
+    last_scores: pd.DataFrame | None
+    schools: pd.DataFrame
+    findings: list[Finding] = field(default_factory=list)
+    parts: dict[str, Any] = field(default_factory=dict)
+    """Of the document, by question."""
+
+    @contextmanager
+    def asking(self, what: str) -> Iterator[None]:
+        """One question; an error in it becomes a finding."""
+        try:
+            yield
+        except Exception as error:
+            said = str(error).partition("\n")[0] or type(error).__name__
+            self.findings.append(
+                Finding("not_asked", "tool", "investigate", "data_scientist", unit=f"question:{what}",
+                        window=f"{self.run.as_of}", figures={"what": what, "reason": said})
+            )  # fmt: skip
+            self.parts.setdefault(what, None)
+
+
+def monitor_night(
+    home: Home, settings: Settings, as_of: date | None, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Look at the newest run up to ``as_of``; answers the document of ``monitor --json``.
+
+    Raises
+    ------
+    MissingError
+        Nothing was scored, or nothing up to that day.
+    """
+    from risk_model.lake.reading import open_lake
+
+    with open_service(home, settings) as service, open_lake(home, settings) as lake:
+        day = as_of or lake.latest_recorded_on() or date.today()
+        runs = service.runs(day)
+        if not runs:
+            raise MissingError(
+                f"Nothing was scored up to {day}. Run 'dropout-risk score --as-of {day}' first."
+            )
+        history = History(home)
+        looked = _opened(service, runs)
+        _ask_all(home, settings, service, lake, runs, day, history, looked)
+    return _concluded(home, settings, day, history, looked, say)
+
+
+def _opened(service: Service, runs: list[StoredRun]) -> Looked:
+    run = runs[-1]
+    last = runs[-2] if len(runs) > 1 else None
+    return Looked(
+        run, service.scores(run), last, service.scores(last) if last else None, service.schools(run)
+    )
+
+
+def _ask_all(
+    home: Home,
+    settings: Settings,
+    service: Service,
+    lake: Lake,
+    runs: list[StoredRun],
+    day: date,
+    history: History,
+    looked: Looked,
+) -> None:
+    rules, run = settings.monitoring, looked.run
+    with looked.asking("quality"):
+        _quality(service, lake, day, settings, looked)
+    bundle = _bundle(home, settings, lake, looked)
+    with looked.asking("drift"):
+        drifted = ask_drift(home, settings, lake, run, looked.scores, history, bundle)
+        looked.parts["drift"] = drifted.document
+        looked.findings += drifted.findings
+        _model_changed(drifted, looked)
+    with looked.asking("stability"):
+        found = ask_moves(home, settings, lake, looked.last, run, looked.last_scores, looked.scores, bundle)
+        looked.parts["stability"] = found and found.as_document()
+        if found is not None:
+            usual = [night["listed"] for night in history.before(run.as_of)[:20] if night.get("listed")]
+            churn = rules.most_churn if found.days <= 7 else 1.1  # a month later it is another list
+            looked.findings += judge_moves(found, usual, len(looked.scores), churn)
+    with looked.asking("performance"):
+        judged = cohorts(home, settings, service, lake, runs, day)
+        looked.findings += judge_cohorts(judged, run.model_version, rules)
+        mature = [cohort for cohort in judged if cohort["state"] == "mature"]
+        for cohort in mature[:1]:
+            looked.findings += judge_groups(cohort["groups"], cohort["as_of"], settings)
+        looked.parts["performance"] = {"cohorts": judged, "expected_precision": _promise(looked.scores)}
+        _care(settings, judged, looked)
+    with looked.asking("fairness"):
+        told = looked.scores.merge(
+            protected_on(lake, [run.as_of]).drop(columns="snapshot"), "left", "student_id"
+        )
+        looked.parts["fairness"] = listed_by_group(told[told["risk"].notna()], settings)
+    with looked.asking("evidently"):
+        looked.parts["evidently"], failed = ask_evidently(home, settings, lake, service, runs, day)
+        looked.findings += [failed] if failed else []
+
+
+def _quality(service: Service, lake: Lake, day: date, settings: Settings, looked: Looked) -> None:
+    rules, run = settings.monitoring, looked.run
+    facts = register_facts(lake, day)
+    gone = left_since(lake, looked.last.as_of) if looked.last else frozenset()
+    live = service.lists_live()
+    found = [
+        *judge_held_back(looked.schools, live, run.document, run.as_of),
+        *judge_register_facts(facts, settings.labels, rules),
+        *judge_people(looked.scores, looked.last_scores, gone, rules),
+        *judge_contradictions(run.document, len(looked.scores), rules),
+    ]
+    late = (day - run.as_of).days
+    if late > LATE_DAYS:
+        found.append(
+            Finding("night_missing", "registers", "investigate", "data_office", window=f"{day}", n=late,
+                    figures={"as_of": run.as_of.isoformat()})
+        )  # fmt: skip
+    looked.findings += found
+    held = looked.schools[looked.schools["held_back"].notna()]
+    looked.parts["quality"] = {
+        "schools": len(looked.schools),
+        "held_back": len(held),
+        "school_days_without_marks": facts.school_days_since,
+        "registers": sorted(facts.filled),
+    }
+
+
+def _bundle(home: Home, settings: Settings, lake: Lake, looked: Looked) -> Bundle | None:
+    """The champion, verified; a damaged one is told, and what needs it is left out."""
+    champion = Registry(home, settings).champion()
+    if champion is None:
+        return None
+    try:
+        bundle = champion.load()
+    except BundleError as error:
+        looked.findings.append(
+            Finding("model_altered", "model", "investigate", "data_scientist", window="tonight",
+                    figures={"reason": str(error)})
+        )  # fmt: skip
+        return None
+    looked.findings += triggers(bundle.manifest, looked.run.as_of, lake.registers(), settings.monitoring)
+    return bundle
+
+
+def _model_changed(drifted: Drifted, looked: Looked) -> None:
+    last, run = looked.last, looked.run
+    if last is not None and last.model_digest != run.model_digest:
+        figures = {"before": last.model_version, "now": run.model_version}
+        looked.findings.append(
+            Finding("model_changed", "model", "tell", "data_scientist", EVERYBODY,
+                    f"{last.as_of}..{run.as_of}", drifted.rows, figures)
+        )  # fmt: skip
+
+
+def _promise(scores: pd.DataFrame) -> dict[str, Any]:
+    """Expected precision of tonight's list: the mean risk of the listed."""
+    risks = scores["risk"][scores["listed"] & scores["risk"].notna()]
+    return {"value": float(risks.mean()) if len(risks) else None, "listed": len(risks)}
+
+
+def _care(settings: Settings, judged: list[dict[str, Any]], looked: Looked) -> None:
+    apart = disjoint(judged, settings.labels.horizon_days)
+    bins = [row for cohort in apart for row in cohort.get("near_line", ())]
+    effect = care_effect(bins, settings.monitoring.care_slope_spread)
+    windows = [cohort["as_of"] for cohort in apart]
+    looked.parts["care_effect"] = {**effect.as_document(), "cohorts": windows}
+    if effect.told and effect.low is not None and effect.low > 0:
+        looked.findings.append(
+            Finding("care_harms", "care", "investigate", "responsible",
+                    window=", ".join(windows), n=effect.left,
+                    figures={"effect": effect.effect, "low": effect.low, "high": effect.high})
+        )  # fmt: skip
+
+
+def _concluded(
+    home: Home, settings: Settings, day: date, history: History, looked: Looked, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Decide, write the report, tell whom it concerns, keep it all."""
+    rules, run = settings.monitoring, looked.run
+    alerts = Alerts(history.folder)
+    decision, asking = decide(looked.findings, frozenset(alerts.silences(day)))
+    standing = alerts.standing(looked.findings, day, rules.remind_days)
+    document: dict[str, Any] = {
+        "as_of": run.as_of.isoformat(),
+        "looked_on": day.isoformat(),
+        "run_id": run.key,
+        "model_version": run.model_version,
+        "students": len(looked.scores),
+        "listed": int((looked.scores["listed"] & looked.scores["risk"].notna()).sum()),
+        "decision": decision,
+        "reasons": reasons(asking),
+        "alerts": [one.as_document() for one in standing],
+        "told": [finding.as_document() for finding in looked.findings if not finding.is_alert],
+        **looked.parts,
+    }
+    document["reports"] = write_reports(history, run.as_of, document)
+    document["report"] = document["reports"][settings.list.language]
+    sent = send(standing, document, rules, settings.list.language, say)
+    alerts.keep(standing, sent, day)
+    history.keep(run.as_of, document)
+    history.sweep(run.as_of, rules.keep_days)
+    return document

@@ -1,0 +1,1 @@
+"""How often were the lists right, once it is known who left?"""

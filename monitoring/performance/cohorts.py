@@ -1,0 +1,152 @@
+"""Each run's cohort, judged as its labels mature, and kept: a mature one is judged once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from monitoring.care_effect.bins import near_line
+from monitoring.fairness.at_list import found_by_group
+from monitoring.performance.maturity import Maturity, maturity
+from monitoring.performance.measuring import measure
+from monitoring.performance.outcomes import outcomes
+from monitoring.runs import Service, StoredRun
+from risk_model.home import Home
+from risk_model.protected import protected_on
+from risk_model.run_evidence import facts_of_run
+from risk_model.school_rule import ABSENT_30, ABSENT_TERM, FAILED_CORE, flags
+from risk_model.settings import Settings
+
+if TYPE_CHECKING:
+    from risk_model.lake.reading import Lake
+
+WEEK = 7
+"""A partial cohort is judged anew after so many days."""
+
+
+def chosen(runs: Sequence[StoredRun], judged: Collection[str], settings: Settings) -> list[StoredRun]:
+    """Runs some weeks apart, newest first; one that was ``judged`` before (its key) stays chosen."""
+    apart = settings.monitoring.cohort_every_days
+    found = [run for run in runs if run.key in judged]
+    for run in runs:
+        if all(abs((run.as_of - other.as_of).days) >= apart for other in found):
+            found.append(run)
+    windows = settings.labels.horizon_days // apart + 2
+    newest = sorted(found, key=lambda run: run.as_of, reverse=True)
+    return newest[: settings.monitoring.most_cohorts + windows]
+
+
+def cohorts(
+    home: Home, settings: Settings, service: Service, lake: Lake, runs: Sequence[StoredRun], today: date
+) -> list[dict[str, Any]]:
+    """What is known of each run's cohort, newest first; kept under ``data/monitoring/cohorts``.
+
+    Cohorts whose run has been thinned away since stay as they were judged.
+    """
+    folder = home.monitoring / "cohorts"
+    reach = min(today, lake.latest_recorded_on() or today)
+    asked = chosen(runs, {file.stem for file in folder.glob("*.json")}, settings)
+    now = {
+        run.key: _cohort(
+            home, settings, service, lake, run, today, maturity(run.as_of, reach, settings.labels)
+        )
+        for run in asked
+    }
+    before = [json.loads(file.read_text()) for file in folder.glob("*.json") if file.stem not in now]
+    told = [*now.values(), *(cohort for cohort in before if cohort["as_of"] <= today.isoformat())]
+    return sorted(told, key=lambda cohort: str(cohort["as_of"]), reverse=True)
+
+
+def _cohort(
+    home: Home, settings: Settings, service: Service, lake: Lake, run: StoredRun, today: date, grown: Maturity
+) -> dict[str, Any]:
+    file = home.monitoring / "cohorts" / f"{run.key}.json"
+    kept = json.loads(file.read_text()) if file.exists() else None
+    if kept and (kept["state"] == "mature" or _is_fresh(kept, grown, today)):
+        return dict(kept)
+    told: dict[str, Any] = {
+        "run": run.key, "as_of": run.as_of.isoformat(), "model_version": run.model_version,
+        "state": grown.state, "days": grown.days, "of": grown.of, "judged_on": today.isoformat(),
+    }  # fmt: skip
+    scores = service.scores(run)
+    if grown.state == "immature":
+        told["figures"] = measure(scores.assign(label=np.nan, state="immature"), settings)
+        told["figures"]["expected_precision"] = _expected(scores)
+        told["figures"]["counts"]["listed"] = int(scores["listed"][scores["risk"].notna()].sum())
+    else:
+        rules = settings.labels.model_copy(update={"horizon_days": grown.days})
+        rows = outcomes(lake, scores, run.as_of, today, rules)
+        told |= judged(
+            rows.merge(_flags(home, lake, run), "left", "student_id"), run.as_of, lake, settings, grown
+        )
+    _keep(file, told)
+    return told
+
+
+def _is_fresh(kept: dict[str, Any], grown: Maturity, today: date) -> bool:
+    since = (today - date.fromisoformat(kept["judged_on"])).days
+    return bool(kept["state"] == grown.state and 0 <= since < WEEK)
+
+
+def judged(
+    rows: pd.DataFrame, as_of: date, lake: Lake, settings: Settings, grown: Maturity
+) -> dict[str, Any]:
+    """Figures of a cohort with labels; of a mature one also groups and who was near the line."""
+    if rows.get("flags") is not None and rows["flags"].isna().all():
+        rows = rows.drop(columns="flags")
+    elif "flags" in rows:
+        rows["flags"] = rows["flags"].fillna(0)
+    figures = measure(rows, settings)
+    if grown.state != "mature":
+        # The risks are of the whole window; what is known of it is a part.
+        return {"figures": figures | {"expected_precision": _expected(rows)}}
+    known = rows[rows["label"].notna()]
+    protected = protected_on(lake, [as_of]).drop(columns="snapshot")
+    return {
+        "figures": figures,
+        "groups": found_by_group(known.merge(protected, "left", "student_id"), settings),
+        "near_line": near_line(known.reset_index(drop=True), settings.monitoring.care_bandwidth),
+    }
+
+
+def _expected(scores: pd.DataFrame) -> float | None:
+    listed = scores["risk"][scores["listed"].astype(bool) & scores["risk"].notna()]
+    return float(listed.mean()) if len(listed) else None
+
+
+def _flags(home: Home, lake: Lake, run: StoredRun) -> pd.DataFrame:
+    """How many conditions of the school's rule each pupil met that night, from its stored values."""
+    parts = []
+    if {ABSENT_30, ABSENT_TERM, FAILED_CORE} <= set(run.features):
+        for part in facts_of_run(lake.con, home, run.key):
+            parts.append(
+                pd.DataFrame({"student_id": part.student_ids, "flags": flags(part.values, run.features)})
+            )
+    return (
+        pd.concat(parts)
+        if parts
+        else pd.DataFrame({"student_id": pd.Series(dtype=object), "flags": pd.Series(dtype=float)})
+    )
+
+
+def _keep(file: Path, told: dict[str, Any]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file.write_text(json.dumps(told, allow_nan=False))
+
+
+def disjoint(judged: Sequence[dict[str, Any]], days: int) -> list[dict[str, Any]]:
+    """Mature cohorts whose windows do not overlap, newest first: a leaver counts once."""
+    found: list[dict[str, Any]] = []
+    for cohort in sorted(judged, key=lambda one: str(one["as_of"]), reverse=True):
+        day = date.fromisoformat(cohort["as_of"])
+        if cohort["state"] == "mature" and (
+            not found or (date.fromisoformat(found[-1]["as_of"]) - day).days >= days
+        ):
+            found.append(cohort)
+    return found

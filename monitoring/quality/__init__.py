@@ -1,0 +1,1 @@
+"""May tonight's registers be believed?"""

@@ -1,0 +1,1 @@
+"""Who came onto the list and fell off it, and why?"""
