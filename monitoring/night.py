@@ -21,7 +21,7 @@ from monitoring.findings import EVERYBODY, Finding
 from monitoring.history import History
 from monitoring.performance.cohorts import cohorts, disjoint
 from monitoring.performance.judging import judge_cohorts
-from monitoring.quality.lists import judge_contradictions, judge_held_back, judge_people
+from monitoring.quality.lists import judge_contradictions, judge_held_back, judge_night, judge_people
 from monitoring.quality.registers import left_since, register_facts
 from monitoring.quality.rules import judge_register_facts
 from monitoring.report.writing import write_reports
@@ -37,9 +37,6 @@ from risk_model.settings import Settings
 if TYPE_CHECKING:
     from risk_model.lake.reading import Lake
     from risk_model.model.bundle import Bundle
-
-LATE_DAYS = 3
-"""A list so many days old is told: over a weekend nobody may have run the night."""
 
 
 @dataclass
@@ -157,13 +154,7 @@ def _quality(service: Service, lake: Lake, day: date, settings: Settings, looked
         *judge_people(looked.scores, looked.last_scores, gone, rules),
         *judge_contradictions(run.document, len(looked.scores), rules),
     ]
-    late = (day - run.as_of).days
-    if late > LATE_DAYS:
-        found.append(
-            Finding("night_missing", "registers", "investigate", "data_office", window=f"{day}", n=late,
-                    figures={"as_of": run.as_of.isoformat()})
-        )  # fmt: skip
-    looked.findings += found
+    looked.findings += [*found, *judge_night(run.as_of, day)]
     held = looked.schools[looked.schools["held_back"].notna()]
     looked.parts["quality"] = {
         "schools": len(looked.schools),

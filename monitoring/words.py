@@ -28,13 +28,13 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "已连续 {days} 个教学日没有任何考勤记录（最后一条为 {last}）。请数据部门检查数据是否已报送。",
     ),
     "few_marks": (
-        "{n} schools sent fewer than {share:.0%} of the marks usual on that weekday ({names}). "
+        "{n} schools sent, on two school days running, fewer than {share:.0%} of the marks usual on those weekdays ({names}). "
         "Ask them for the rest before the next night.",
-        "{n} 所学校当日考勤记录不足同一星期几常值的 {share:.0%}（{names}）。请在下一晚之前补报。",
+        "{n} 所学校连续两个教学日的考勤记录不足同一星期几常值的 {share:.0%}（{names}）。请在下一晚之前补报。",
     ),
     "silent_schools": (
-        "{n} schools that sent registers before sent none on the latest school day ({names}).",
-        "{n} 所以往有考勤的学校在最近教学日没有报送（{names}）。",
+        "{n} schools that sent registers before sent none on the latest two school days ({names}). Ask them for these.",
+        "{n} 所以往有考勤的学校在最近两个教学日没有报送（{names}）。请催报。",
     ),
     "vanished": (
         "{n} pupils of the last run ({share:.1%}) are in no school tonight, and nobody says that they left. "

@@ -86,6 +86,8 @@ def _told(document: dict[str, Any]) -> Iterator[Figure]:
     if "held_back" in document:
         held = len(document["held_back"])
         yield "dropout_risk_held_back", "Schools or counties whose lists were held back.", held, {}
+    if "alerts" in document:
+        yield from _monitored(document)
     if isinstance(document.get("as_of"), str):
         as_of = datetime.fromisoformat(document["as_of"]).replace(tzinfo=UTC).timestamp()
         yield "dropout_risk_as_of_timestamp_seconds", "Day the last run looked from, 0:00 UTC.", as_of, {}
@@ -93,6 +95,17 @@ def _told(document: dict[str, Any]) -> Iterator[Figure]:
         if "tables" in document:
             rows = sum(table[fate] for table in document["tables"].values())
             yield "dropout_risk_import_rows", "Rows of the last delivery.", rows, {"fate": fate}
+
+
+def _monitored(document: dict[str, Any]) -> Iterator[Figure]:
+    """The decision of a night, and how many alerts stand for whom."""
+    for level in ("keep", "investigate", "retrain"):
+        chosen, label = float(document["decision"] == level), {"decision": level}
+        yield "dropout_risk_decision", "Decision of monitoring, 1 for the one taken.", chosen, label
+    for owner in ("data_office", "data_scientist", "responsible"):
+        heard = [one for one in document["alerts"] if not one["silenced_until"]]
+        standing, label = sum(one["owner"] == owner for one in heard), {"owner": owner}
+        yield "dropout_risk_alerts", "Alerts that stand and are not silenced.", standing, label
 
 
 def _stages(document: dict[str, Any]) -> Iterator[Figure]:

@@ -15,8 +15,10 @@ from click.testing import CliRunner, Result
 from risk_model.command import nightly, steps
 from risk_model.command.main import main
 from risk_model.command.steps import Step
+from risk_model.errors import RiskModelError
 
 SCORED = {"students": 2, "as_of": "2025-11-14", "model_version": "1", "listed": 1, "held_back": []}
+MONITORED = {"decision": "keep", "alerts": [], "report": "report.html"}
 SCHOOLS = "school_id,name,county_id,recorded_on\nA,First,C1,2025-09-01\n"
 STUDENTS = "student_id,name,recorded_on\nS1,Lan,2025-09-01\nS2,Ming,2025-09-01\n"
 MARKS = "student_id,day,mark,recorded_on\nS1,2025-09-01,{mark},2025-09-02\n"
@@ -50,7 +52,7 @@ class Night:
         assert arguments == ("--as-of", "2025-11-14")
         code = self.codes.get(name, 0)
         assert code in allowed
-        return Step(SCORED if name == "score" else {"decision": "keep"}, code)
+        return Step(SCORED if name == "score" else MONITORED, code)
 
     def run(self, *options: str) -> Result:
         self.called.clear()
@@ -123,3 +125,19 @@ def test_an_inbox_that_is_not_there_is_a_wrong_call_and_nothing_is_scored(night:
     assert result.exit_code == 2
     assert "is not a folder" in json.loads(result.stdout)["error"]
     assert night.called == []
+
+
+def test_a_monitoring_that_fails_hides_no_list_and_ends_the_night_with_one(night: Night, monkeypatch):
+    def failing(office, name: str, *arguments: str, allowed=(0,)) -> Step:
+        if name == "monitor":
+            raise RiskModelError("The disk is full.")
+        return night.step(office, name, *arguments, allowed=allowed)
+
+    monkeypatch.setattr(nightly, "call", failing)
+    result = night.run()
+    told = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert told["score"] == SCORED
+    assert told["monitor"] == {"error": "The disk is full."}
+    night.codes = {"score": 6}
+    assert night.run().exit_code == 6

@@ -99,9 +99,12 @@ def _said_en(effect: CareEffect) -> str:
             f"Cannot tell: {effect.left} pupils near the end of the list left, fewer than {FEWEST} on one "
             "side. A larger county, or more terms, could."
         )
+    assert effect.low is not None
+    assert effect.high is not None
     counted = (
-        f"Pupils just on the list left {effect.effect:+.0%} as often as those just off it (95 % interval "
-        f"{effect.low:+.0%} to {effect.high:+.0%}; {effect.left} left of {effect.pupils:,} near the line)"
+        f"Pupils just on the list left {1 + effect.effect:.0%} as often as those just off it (95 % interval "
+        f"{1 + effect.low:.0%} to {1 + effect.high:.0%}, 100 % is no effect; {effect.left} left of "
+        f"{effect.pupils:,} near the line)"
     )
     if effect.told:
         return f"{counted}. That is the effect of being listed here, not of care elsewhere."
@@ -117,9 +120,11 @@ def _said_zh(effect: CareEffect) -> str:
             f"无法判断：名单末位附近仅有 {effect.left} 名学生离校，其中一侧少于 {FEWEST} 名。"
             "需要更大的县或更多学期。"
         )
+    assert effect.low is not None
+    assert effect.high is not None
     counted = (
-        f"刚入名单的学生与刚未入名单者相比，离校率变化 {effect.effect:+.0%}（95% 区间 {effect.low:+.0%} 至 "
-        f"{effect.high:+.0%}；末位附近 {effect.pupils} 人中离校 {effect.left} 人）"
+        f"刚入名单的学生的离校率是刚未入名单者的 {1 + effect.effect:.0%}（95% 区间 {1 + effect.low:.0%} 至 "
+        f"{1 + effect.high:.0%}，100% 表示无效果；末位附近 {effect.pupils} 人中离校 {effect.left} 人）"
     )
     if effect.told:
         return f"{counted}。这是入名单在此处的效果。"

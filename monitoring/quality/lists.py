@@ -15,6 +15,8 @@ from risk_model.settings import MonitoringSettings
 NAMED = 20
 """Schools held back that are told one by one."""
 FEWEST = 10
+LATE_DAYS = 3
+"""A list older than so many days is told: over a weekend nobody may have run the night."""
 
 
 def judge_held_back(
@@ -103,4 +105,14 @@ def judge_contradictions(
         yield Finding(
             "contradicted", "duplicates", "investigate", "data_office", window="tonight", n=twice,
             figures={"share": twice / pupils},
+        )  # fmt: skip
+
+
+def judge_night(as_of: date, day: date) -> Iterator[Finding]:
+    """A night that did not run."""
+    late = (day - as_of).days
+    if late > LATE_DAYS:
+        yield Finding(
+            "night_missing", "registers", "investigate", "data_office", window=f"{day}", n=late,
+            figures={"as_of": as_of.isoformat()},
         )  # fmt: skip

@@ -19,6 +19,8 @@ NAMED = 5
 FEWEST_CHANGED = 0.01
 """Of all marks, so many must have changed their kind."""
 FEWEST_EXITS = 20
+FEWEST_WEEKS = 3
+"""With a mark on a weekday before anything is usual."""
 
 
 def judge_register_facts(
@@ -48,19 +50,27 @@ def _late_register(facts: RegisterFacts, rules: MonitoringSettings) -> Iterator[
 
 
 def _latest(facts: RegisterFacts) -> pd.DataFrame:
-    """Rows of each school on the latest day most sent, beside the same weekday of the weeks before."""
+    """Marks of each school on its best of the latest two school days, as a share of that weekday's usual.
+
+    Two days, for some classes write their register a day late. Columns ``school_id, usual, share, day``.
+    """
     marks = facts.marks
     if marks.empty:
         return marks
     schools = marks.groupby("day")["school_id"].nunique()
-    latest = schools[schools >= schools.median() / 2].index.max()
-    back = (latest - marks["day"]).dt.days
+    days = schools[schools >= schools.median() / 2].index.sort_values()[-2:]
+    told = pd.concat([_beside_weekday(marks, day) for day in days])
+    best = told.sort_values("share").groupby("school_id").tail(1)
+    return best.assign(day=days.max())
+
+
+def _beside_weekday(marks: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
+    back = (day - marks["day"]).dt.days
     same = marks[(back > 0) & (back % 7 == 0) & (back <= 7 * WEEKS)]
     usual = same.groupby("school_id")["rows"].agg(usual="median", weeks="size")
-    now = marks[marks["day"] == latest].set_index("school_id")["rows"]
-    found = usual[usual["weeks"] >= 3].join(now, how="left")
-    found["day"] = latest
-    return found.reset_index()
+    now = marks[marks["day"] == day].groupby("school_id")["rows"].sum()
+    found = usual[usual["weeks"] >= FEWEST_WEEKS].join(now.rename("now"), how="left").reset_index()
+    return found.assign(share=found["now"].fillna(0) / found["usual"])
 
 
 def _few_marks(facts: RegisterFacts, rules: MonitoringSettings) -> Iterator[Finding]:
@@ -68,7 +78,9 @@ def _few_marks(facts: RegisterFacts, rules: MonitoringSettings) -> Iterator[Find
     if latest.empty:
         return
     few = latest[
-        (latest["usual"] >= rules.fewest_marks) & (latest["rows"] < rules.weekday_share * latest["usual"])
+        (latest["usual"] >= rules.fewest_marks)
+        & (latest["share"] < rules.weekday_share)
+        & (latest["share"] > 0)
     ]
     if len(few):
         yield Finding(
@@ -81,7 +93,7 @@ def _silent_schools(facts: RegisterFacts, rules: MonitoringSettings) -> Iterator
     latest = _latest(facts)
     if latest.empty:
         return
-    silent = latest[latest["rows"].isna() & (latest["usual"] >= rules.fewest_marks)]
+    silent = latest[(latest["share"] == 0) & (latest["usual"] >= rules.fewest_marks)]
     if len(silent):
         yield Finding(
             "silent_schools", "registers", "investigate", "data_office", window=_on(silent), n=len(silent),

@@ -95,12 +95,12 @@ def bars(rows: Sequence[tuple[str, float, int | None]], *, title: str) -> str:
     step, parts = 24, []
     for place, (name, share, n) in enumerate(rows):
         y = place * step
-        wide = 150 * share / highest
+        wide = 125 * share / highest
         told = f"{share:.1%}" + (f" (n {n:,})" if n is not None else "")
         parts += [
-            f'<text x="118" y="{y + 16}" text-anchor="end">{escape(name)}</text>',
-            f'<rect x="124" y="{y + 5}" width="{wide:.1f}" height="14" fill="{COLOURS[0]}"/>',
-            f'<text x="{130 + wide:.1f}" y="{y + 16}">{told}</text>',
+            f'<text x="134" y="{y + 16}" text-anchor="end">{escape(name)}</text>',
+            f'<rect x="140" y="{y + 5}" width="{wide:.1f}" height="14" fill="{COLOURS[0]}"/>',
+            f'<text x="{146 + wide:.1f}" y="{y + 16}">{told}</text>',
         ]
     return _svg(title, parts, height=step * len(rows) + 4)
 
@@ -126,8 +126,8 @@ def _plot(
 ) -> str:
     points = [point for line in series for point in line.points]
     tops = [max(y, high or y) for _, y, _, high in points] + ([limit * 1.2] if limit else [])
-    frame = _Frame(min(p[0] for p in points), max(p[0] for p in points), 0.0, max(tops) or 1.0)
-    heights = {frame.high * part: _told(frame.high * part, share) for part in (0.0, 0.5, 1.0)}
+    frame = _Frame(min(p[0] for p in points), max(p[0] for p in points), 0.0, 1.3 * max(tops) or 1.0)
+    heights = {frame.high * part: _told(frame.high * part, share) for part in (0.0, 0.35, 0.7)}
     within = {x: text for x, text in ticks.items() if frame.left <= x <= frame.right}
     body = [part for place, line in enumerate(series) for part in _marks(line, frame, place)]
     if limit is not None:

@@ -31,10 +31,19 @@ def nightly(office: Office, as_of: date | None, inbox: Path | None) -> Result:
     document: dict[str, Any] = {"import": deliveries, "score": score.document}
     codes = [score.exit_code] + [delivery["exit_code"] for delivery in deliveries]
     if exists("monitor"):
-        monitor = call(office, "monitor", "--as-of", day.isoformat(), allowed=(0, 6))
-        document["monitor"] = monitor.document
-        codes.append(monitor.exit_code)
+        document["monitor"], code = _monitored(office, day)
+        codes.append(code)
     return Result(document, _text(document), _worst(codes))
+
+
+def _monitored(office: Office, day: date) -> tuple[Any, int]:
+    """The document of ``monitor`` and its exit code; its failure does not hide the lists, which are out."""
+    try:
+        step = call(office, "monitor", "--as-of", day.isoformat(), allowed=(0, 6))
+    except RiskModelError as error:
+        office.say(f"The lists are out; monitoring failed: {error}")
+        return {"error": str(error)}, 1
+    return step.document, step.exit_code
 
 
 def waiting(inbox: Path) -> list[Path]:
@@ -57,8 +66,8 @@ def _take(office: Office, folder: Path) -> dict[str, Any]:
 
 
 def _worst(codes: list[int]) -> int:
-    """A refused delivery outranks a school held back; 0 only if all went well."""
-    for code in (3, 6):
+    """A refused delivery outranks a school held back, that a failed monitoring; 0 only if all went well."""
+    for code in (3, 6, 1):
         if code in codes:
             return code
     return 0
@@ -74,4 +83,9 @@ def _text(document: dict[str, Any]) -> str:
         f"Scored {score['students']:,} pupils as of {score['as_of']} with model {score['model_version']}; "
         f"{score['listed']:,} listed, {len(score['held_back'])} units held back."
     )
+    monitor = document.get("monitor") or {}
+    if "decision" in monitor:
+        lines.append(
+            f"Monitoring: {monitor['decision']}, {len(monitor['alerts'])} alerts; {monitor['report']}"
+        )
     return "\n".join(lines)

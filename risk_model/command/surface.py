@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from risk_model.command.watching import Log
     from risk_model.settings import Settings
 
-SCHEDULED = frozenset({"import", "train", "score", "nightly"})
+SCHEDULED = frozenset({"import", "train", "score", "monitor", "nightly"})
 """Commands a scheduler calls: what they tell is a log, unless somebody watches on a terminal."""
-METERED = frozenset({"import", "train", "score"})
+METERED = frozenset({"import", "train", "score", "monitor"})
 """Commands whose last run is written down for Prometheus."""
 
 

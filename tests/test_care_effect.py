@@ -1,0 +1,102 @@
+"""Regression discontinuity at the end of the list, on simulated counties with planted effects."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from monitoring.care_effect.bins import near_line
+from monitoring.care_effect.discontinuity import CareEffect, care_effect
+from risk_model.ranking import rank
+from risk_model.settings import ListSettings, MonitoringSettings
+
+RULES = ListSettings(capacity_share=0.05, capacity_per_class=1000, minimum_risk=0.0)
+SPREAD = MonitoringSettings().care_slope_spread
+
+
+def year(seed: int, pupils: int, effect: float, *, windows: int = 4, slope: float = 1.0) -> list[dict]:
+    """Bins of the windows of a year: 1.3 % leave in 90 days, the listed ``1 + effect`` times as often.
+
+    ``slope`` is that of the true log-odds on those of the risk, turned about the middle of the list's edge.
+    """
+    dice = np.random.default_rng(seed)
+    bins: list[dict] = []
+    for _ in range(windows):
+        margin = dice.normal(-5.6, 1.5, pupils)
+        risk = 1 / (1 + np.exp(-margin))
+        frame = pd.DataFrame(
+            {
+                "student_id": np.arange(pupils).astype(str),
+                "county_id": "K",
+                "school_id": dice.integers(0, max(pupils // 600, 1), pupils),
+                "class_key": "c",
+                "risk": risk,
+            }
+        )
+        listed = rank(frame, RULES)["listed"].to_numpy(dtype=bool)
+        truth = 1 / (1 + np.exp(-(slope * (margin + 3.1) - 3.1)))
+        left = dice.random(pupils) < truth * np.where(listed, 1 + effect, 1)
+        bins += near_line(
+            frame.assign(listed=listed, label=left.astype(float), care_affected=listed), bandwidth=1.0
+        )
+    return bins
+
+
+def told(effect: CareEffect) -> int:
+    return int(effect.told)
+
+
+@pytest.mark.slow
+def test_half_as_many_is_told_from_none_in_a_county_and_nothing_is_claimed_where_nothing_is():
+    """57,000 pupils, four windows of 90 days, a hundred seeds each."""
+    effects = [care_effect(year(seed, 57_000, -0.5), SPREAD) for seed in range(100)]
+    nothing = [care_effect(year(seed, 57_000, 0.0), SPREAD) for seed in range(100, 200)]
+    assert sum(map(told, effects)) >= 80
+    assert all(effect.effect < 0 for effect in effects if effect.told)
+    assert 100 - sum(map(told, nothing)) >= 93
+    assert np.median([effect.effect for effect in effects]) == pytest.approx(-0.5, abs=0.08)
+    held = [effect.low <= -0.5 <= effect.high for effect in effects]
+    assert np.mean(held) >= 0.9
+    assert np.median([effect.textbook_ratio for effect in effects]) < 2.0
+
+
+def test_a_fifth_less_is_told_at_the_size_of_a_province():
+    effects = [care_effect(year(seed, 1_000_000, -0.2), SPREAD) for seed in range(3)]
+    assert all(effect.told and effect.high < 0 for effect in effects)
+
+
+def test_a_slope_a_little_off_claims_no_effect():
+    """The gate lets a slope of 0.95 pass: at the line that is no step."""
+    found = [care_effect(year(seed, 57_000, 0.0, slope=0.95), SPREAD) for seed in range(300, 330)]
+    assert sum(map(told, found)) <= 3
+
+
+def test_a_small_county_cannot_tell_and_says_so_in_words():
+    few = care_effect(year(1, 2_000, -0.5, windows=1), SPREAD)
+    assert few.effect is None
+    assert few.said("en").startswith("Cannot tell: ")
+    assert few.said("zh").startswith("无法判断")
+    some = care_effect(year(1, 12_000, 0.0, windows=2), SPREAD)
+    assert not some.told
+    assert some.said("en").startswith("Cannot tell: ")
+    assert "could not be told from none" in some.said("en")
+
+
+def test_who_is_left_off_because_the_class_is_full_is_not_compared():
+    rows = pd.DataFrame(
+        {
+            "school_id": "A", "risk": [0.3, 0.25, 0.2, 0.1], "listed": [True, False, True, False],
+            "label": [0.0, 1.0, 0.0, 0.0], "care_affected": False,
+        }
+    )  # fmt: skip
+    bins = near_line(rows, bandwidth=3.0)
+    assert sum(row["n"] for row in bins) == 3
+    assert sum(row["left"] for row in bins) == 0
+    assert {row["listed"] for row in bins if row["x"] > 0} == {True}
+    assert {row["listed"] for row in bins if row["x"] < 0} == {False}
+
+
+def test_care_on_each_side_of_the_line_is_told_beside_the_effect():
+    effect = care_effect(year(2, 57_000, -0.5), SPREAD)
+    assert (effect.cared_listed, effect.cared_others) == (1.0, 0.0)
