@@ -42,6 +42,7 @@ def monitor(
 def _silenced(office: Office, key: str, until: date | None, why: str) -> Result:
     from monitoring.alerts.standing import Alerts
 
+    office.command = "silence"  # its figures are not those of a night
     made = Alerts(office.home.monitoring).silence(key, until, why, date.today())
     told = {"key": made.key, "until": made.until.isoformat(), "why": made.why}
     return Result(told, f"Nobody is told of {made.key} until {made.until}: {made.why}")

@@ -12,7 +12,7 @@ import pandas as pd
 from monitoring.drift.comparing import Comparison, compare
 from monitoring.drift.judging import judge_drift, summary
 from monitoring.drift.profile import Profile, column_profiles, counted, load_facts, of_array, save
-from monitoring.drift.reference import from_registers, mixes_of, of_training, scored_last_year
+from monitoring.drift.reference import from_registers, made_before, mixes_of, of_training, scored_last_year
 from monitoring.findings import Finding
 from monitoring.history import History
 from monitoring.quality.columns import judge_columns, outside_of
@@ -72,6 +72,9 @@ def _last_year(
     scored = scored_last_year(history.profiles, run.as_of, run.model_digest, rules.reference_days_off)
     if scored is not None and scored.model_digest == run.model_digest:
         return scored
+    made = made_before(history.profiles, run.as_of, run.model_digest)
+    if made is not None:
+        return made
     few = pupils <= rules.most_pupils_from_registers
     same = bundle is not None and bundle.digest == run.model_digest
     if bundle is not None and same and few and rules.reference_from_registers:

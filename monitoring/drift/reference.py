@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 YEAR = timedelta(days=364)
 """Fifty-two weeks: the same weekday of the same week."""
-MONDAY = timedelta(days=1)
 
 
 def scored_last_year(folder: Path, day: date, digest: str, rules_days: int) -> Profile | None:
@@ -53,11 +52,7 @@ def from_registers(
     None where the registers do not reach so far back. The model of tonight gives the risks and reasons, so
     that only the pupils differ.
     """
-    then = day - YEAR
-    then -= then.weekday() * MONDAY
-    found = kept(folder, then, "registers", bundle.digest)
-    if found is not None:
-        return found
+    then = _monday(day)
     first = lake.first_day()
     if first is None or (then - first).days < settings.labels.horizon_days:
         return None
@@ -67,6 +62,16 @@ def from_registers(
     profile = profile_of_frame(lake.con, frame, then, bundle, version)
     save(profile, folder)
     return profile
+
+
+def made_before(folder: Path, day: date, digest: str) -> Profile | None:
+    """What :func:`from_registers` made for the week of ``day``; it needs neither registers nor model."""
+    return kept(folder, _monday(day), "registers", digest)
+
+
+def _monday(day: date) -> date:
+    then = day - YEAR
+    return then - timedelta(days=then.weekday())
 
 
 def _snapshot(lake: Lake, day: date, settings: Settings) -> pd.DataFrame:
