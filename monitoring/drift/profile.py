@@ -24,7 +24,9 @@ LEVELS = (0.01, *(step / 20 for step in range(1, 20)), 0.99)
 """Quantiles that become edges: twenty bands and a little of each end."""
 SAMPLE = 50_000
 NEAR = 0.25
-"""Standard deviations above a quantile within which its edge may lie."""
+"""Standard deviations above a quantile within which its edge may lie…"""
+CONTINUOUS = 0.25
+"""…unless so many of the values are different ones: then no edge lies on many."""
 TABLE = "tonight"
 
 
@@ -129,10 +131,10 @@ def counted(
     if not asked:
         return found
     # DuckDB adds the open bin only where something falls into it.
-    told = ", ".join(
-        f'histogram("{name}", {[float(edge) for edge in edges[name]]}::float[])' for name in asked
-    )
-    row = con.execute(f"select {told} from {TABLE}").fetchall()[0]
+    told = ", ".join(f'histogram("{name}", ?::float[])' for name in asked)
+    # As parameters: a written number is a decimal first, and rounds otherwise.
+    cuts = [[float(edge) for edge in edges[name]] for name in asked]
+    row = con.execute(f"select {told} from {TABLE}", cuts).fetchall()[0]
     for name, bins in zip(asked, row, strict=True):
         found[name] = _in_order(bins, len(edges[name]))
     return found
@@ -184,7 +186,8 @@ def quantile_edges(values: np.ndarray[Any, Any]) -> tuple[float, ...]:
         return ()
     gaps = np.diff(there)
     first = np.searchsorted(there, np.quantile(values, LEVELS, method="inverted_cdf"))
-    last = np.searchsorted(there, there[first] + NEAR * values.std(), "right")
+    near = NEAR * values.std() if len(there) < CONTINUOUS * len(values) else 0.0
+    last = np.searchsorted(there, there[first] + near, "right")
     edges = set()
     for low, high in zip(first.tolist(), last.tolist(), strict=True):
         if low < len(gaps):

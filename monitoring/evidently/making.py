@@ -37,7 +37,7 @@ def columns_of(current: pd.DataFrame, reference: pd.DataFrame) -> Columns:
     """Sort the columns both sides have.
 
     >>> import pandas as pd
-    >>> told = pd.DataFrame({"km": np.arange(20.0), "flag": [0.0, 1.0] * 10, "gone": np.nan})
+    >>> told = pd.DataFrame({"km": range(20), "flag": [0, 1] * 10, "gone": float("nan")})
     >>> columns_of(told, told)
     Columns(numbers=('km',), categories=('flag',), dead=('gone',))
     """
