@@ -1,4 +1,4 @@
-"""``python -m benchmarks.monitoring [PUPILS]``: profile and comparison of a night over everybody, all features.
+"""``python -m benchmarks.monitoring [PUPILS]``: profile and comparison of a night, everybody, all features.
 
 Values are made up; the functions are those of ``monitor``. Beside them, in the same run, Evidently over a
 sample of as many rows as ``monitor`` gives it, and, asked for by ``--evidently-rows``, over more.
