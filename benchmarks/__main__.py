@@ -10,6 +10,7 @@ SMALL = {
     "benchmarks.state": ["--students", "20000"],
     "benchmarks.nightly": ["--students", "5000", "--sample", "2000"],
     "benchmarks.scaling": ["--sizes", "2000,4000,8000", "--students", "3000", "--on-cluster", "3000"],
+    "benchmarks.monitoring": ["100000"],
     "benchmarks.whole_way": ["--students", "5000", "--years", "1"],
 }
 

@@ -75,10 +75,16 @@ def monitor_night(
     ------
     MissingError
         Nothing was scored, or nothing up to that day.
+    LockHeldError
+        Another process is looking.
     """
     from risk_model.lake.reading import open_lake
 
-    with open_service(home, settings) as service, open_lake(home, settings) as lake:
+    with (
+        home.lock("monitoring"),
+        open_service(home, settings) as service,
+        open_lake(home, settings) as lake,
+    ):
         day = as_of or lake.latest_recorded_on() or date.today()
         runs = service.runs(day)
         if not runs:
@@ -88,7 +94,7 @@ def monitor_night(
         history = History(home)
         looked = _opened(service, runs)
         _ask_all(home, settings, service, lake, runs, day, history, looked)
-    return _concluded(home, settings, day, history, looked, say)
+        return _concluded(home, settings, day, history, looked, say)
 
 
 def _opened(service: Service, runs: list[StoredRun]) -> Looked:
