@@ -17,6 +17,7 @@ from monitoring.alerts import sending
 from monitoring.alerts.sending import send
 from monitoring.alerts.standing import Alerts
 from monitoring.decision import decide
+from monitoring.drift.asking import compared
 from monitoring.drift.events import events
 from monitoring.drift.profile import column_profiles, counted, kept, load_facts, of_array, save
 from monitoring.drift.sizes import jensen_shannon, psi, wasserstein
@@ -284,3 +285,21 @@ def test_old_nights_are_forgotten_and_the_latest_is_the_latest(tmp_path):
     assert [night["as_of"] for night in history.before(TODAY)] == ["2026-02-27"]
     assert json.loads((history.folder / "latest.json").read_text())["as_of"] == TODAY.isoformat()
     assert not Path(history.folder / "nights" / f"{TODAY - timedelta(days=900)}.json").exists()
+
+
+def test_exams_a_fortnight_later_than_last_year_are_no_fault():
+    """Nobody has a score tonight, as nobody had one a fortnight earlier last year."""
+    watch = Watch()
+    before, _ = watch.profile(made_up_night(-364, seed=2))
+    unsat = made_up_night(-378, seed=2)
+    unsat.pupils["score_latest"] = unsat.pupils["score_latest"].where(unsat.pupils.index % 2 == 0)
+    earlier, _ = watch.profile(unsat)
+    night = made_up_night(0)
+    night.pupils["score_latest"] = night.pupils["score_latest"].where(night.pupils.index % 2 == 0)
+    tonight, _ = watch.profile(night)
+    told = {
+        weeks: {one.key for one in compared(watch.con, tonight, before, None, [], Settings(), about).findings}
+        for weeks, about in (("one", []), ("several", [earlier]))
+    }
+    assert "null_rise:column:score_latest" in told["one"]
+    assert told["several"] == set()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from monitoring.drift.comparing import Comparison, compare
+from monitoring.drift.comparing import Comparison, compare, nearest
 from monitoring.drift.judging import judge_drift, summary
 from monitoring.drift.profile import Profile, column_profiles, counted, load_facts, of_array, save
 from monitoring.drift.reference import from_registers, made_before, mixes_of, of_training, scored_last_year
@@ -19,7 +20,7 @@ from monitoring.quality.columns import judge_columns, outside_of
 from monitoring.runs import StoredRun
 from risk_model.home import Home
 from risk_model.run_evidence import facts_of_run
-from risk_model.settings import Settings
+from risk_model.settings import MonitoringSettings, Settings
 
 if TYPE_CHECKING:
     import duckdb
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from risk_model.lake.reading import Lake
     from risk_model.model.bundle import Bundle
 
-COLUMNS_TOLD = 100
+ABOUT = (timedelta(days=-14), timedelta(days=14))
+"""Weeks a school year may lie earlier or later than the one before."""
 SOON = 60
 """Days within which an earlier night counts as one in a row."""
 
@@ -51,7 +53,10 @@ def ask_drift(
     bundle: Bundle | None,
 ) -> Drifted:
     """Compare the run with the same point of last school year, and with what the model was made from."""
-    before = _last_year(history, lake, run, settings, len(scores), bundle)
+    before, *about = [
+        _last_year(history, lake, run, run.as_of + off, settings, len(scores), bundle)
+        for off in (timedelta(0), *ABOUT)
+    ]
     training = of_training(bundle.manifest, run.model_version) if bundle is not None else None
     rows, importance = load_facts(lake.con, facts_of_run(lake.con, home, run.key), run.features)
     if rows == 0:
@@ -62,23 +67,31 @@ def ask_drift(
         return Drifted([told], {"comparison": None, "training": None, "history": None}, 0)
     tonight = profile_of_run(lake.con, run, scores, rows, importance)
     save(tonight, history.profiles)
-    return compared(lake.con, tonight, before, training, earlier_nights(history, run.as_of), settings)
+    weeks = [week for week in about if week is not None]
+    return compared(lake.con, tonight, before, training, earlier_nights(history, run.as_of), settings, weeks)
 
 
 def _last_year(
-    history: History, lake: Lake, run: StoredRun, settings: Settings, pupils: int, bundle: Bundle | None
+    history: History,
+    lake: Lake,
+    run: StoredRun,
+    day: date,
+    settings: Settings,
+    pupils: int,
+    bundle: Bundle | None,
 ) -> Profile | None:
+    """The reference for ``day``, on or about the day of the run."""
     rules = settings.monitoring
-    scored = scored_last_year(history.profiles, run.as_of, run.model_digest, rules.reference_days_off)
+    scored = scored_last_year(history.profiles, day, run.model_digest, rules.reference_days_off)
     if scored is not None and scored.model_digest == run.model_digest:
         return scored
-    made = made_before(history.profiles, run.as_of, run.model_digest)
+    made = made_before(history.profiles, day, run.model_digest)
     if made is not None:
         return made
     few = pupils <= rules.most_pupils_from_registers
     same = bundle is not None and bundle.digest == run.model_digest
     if bundle is not None and same and few and rules.reference_from_registers:
-        made = from_registers(history.profiles, lake, run.as_of, settings, bundle, run.model_version)
+        made = from_registers(history.profiles, lake, day, settings, bundle, run.model_version)
         if made is not None:
             return made
     return scored
@@ -114,8 +127,13 @@ def compared(
     training: Profile | None,
     earlier: list[dict[str, Any]],
     settings: Settings,
+    about: Sequence[Profile] = (),
 ) -> Drifted:
-    """Findings and document of both comparisons; that with the training alarms only if there is no other."""
+    """Findings and document of both comparisons; that with the training alarms only if there is no other.
+
+    ``about`` are weeks shortly before and after the same point of last year: exams and the start of a term
+    move by a week or two, and what is like any of these weeks is no fault.
+    """
     rules = settings.monitoring
     findings: list[Finding] = []
     main = before or training
@@ -126,14 +144,25 @@ def compared(
     if main is not None:
         comparison = found["comparison"] or found["training"]
         assert comparison is not None
-        outside = outside_of(con, tonight, main)
-        findings += judge_columns(tonight, main, outside, rules)
+        if found["comparison"] is not None:
+            comparison = nearest(comparison, [_compare(con, tonight, week, settings) for week in about])
+            found["comparison"] = comparison
+        findings += _column_faults(con, tonight, [main, *about], rules)
         findings += judge_drift(tonight, main, comparison, earlier, rules)
         kept: dict[str, Any] | None = summary(comparison, tonight.as_of)
     else:
         kept = None
     document: dict[str, Any] = {name: told and told.as_document() for name, told in found.items()}
     return Drifted(findings, {**document, "history": kept}, tonight.pupils)
+
+
+def _column_faults(
+    con: duckdb.DuckDBPyConnection, tonight: Profile, weeks: Sequence[Profile], rules: MonitoringSettings
+) -> list[Finding]:
+    """Faults of columns that stand beside each of ``weeks``, as they are beside the first."""
+    told = [judge_columns(tonight, week, outside_of(con, tonight, week), rules) for week in weeks]
+    shared = set.intersection(*({one.key for one in findings} for findings in told))
+    return [finding for finding in told[0] if finding.key in shared]
 
 
 def _compare(

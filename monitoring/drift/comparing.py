@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from monitoring.drift.profile import Profile
@@ -110,6 +110,24 @@ def compare(
             for name, mix in tonight.mixes.items()
             if reference.mixes.get(name)
         },
+    )
+
+
+def nearest(main: Comparison, others: Sequence[Comparison]) -> Comparison:
+    """``main``, each size as small as it is beside any of the weeks about it."""
+    by_name = [{column.column: column for column in other.columns} for other in others]
+    columns = []
+    for column in main.columns:
+        found = [column, *(there[column.column] for there in by_name if column.column in there)]
+        closest = min(found, key=lambda one: (one.drifted, one.psi))
+        columns.append(closest)
+    scores = [one.score_psi for one in (main, *others) if one.score_psi is not None]
+    return replace(
+        main,
+        columns=tuple(columns),
+        weighted=sum(column.weight * column.psi for column in columns),
+        score_psi=min(scores, default=None),
+        reasons=min((main, *others), key=lambda one: one.reason_shift if one.reasons else 2.0).reasons,
     )
 
 

@@ -31,7 +31,7 @@ def judge_columns(
         if before is None or before.null_share >= DEAD_BEFORE:
             continue
         seasonal = excepted and family_of(name) in EXCEPTED
-        used = weights.get(name, 0.0) >= rules.least_importance / 10
+        used = weights.get(name, 0.0) >= rules.least_importance / 2
         found += _judged(name, now, before, outside.get(name, 0), rules, quiet=seasonal or not used)
     return found
 
