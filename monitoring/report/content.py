@@ -8,7 +8,7 @@ from typing import Any
 
 from monitoring.performance.judging import BLIND
 from monitoring.report import plots
-from monitoring.report.labels import word
+from monitoring.report.labels import group, word
 from monitoring.words import Language
 from risk_model.explanation.families import FAMILIES
 
@@ -47,6 +47,7 @@ def content(
         "care": _care(document, language),
         "evidently": document.get("evidently") or {},
         "say": say,
+        "group": lambda name: group(name, language),
     }
 
 
@@ -226,7 +227,7 @@ def _fairness(document: dict[str, Any], language: Language, cell: int) -> dict[s
     if not groups and last is None:
         return None
     shown = [
-        (f"{name}: {value}", told["listed_share"], told["pupils"])
+        (f"{group(name, language)}: {group(value, language)}", told["listed_share"], told["pupils"])
         for name, values in (groups or {}).items()
         for value, told in values.items()
         if told["listed_share"] is not None

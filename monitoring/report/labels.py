@@ -133,6 +133,40 @@ PAGE: dict[str, tuple[str, str]] = {
 }
 
 
+GROUPS: dict[str, tuple[str, str]] = {
+    "sex": ("sex", "性别"),
+    "ethnicity": ("ethnicity", "民族"),
+    "disability": ("disability", "残疾"),
+    "left_behind": ("left behind", "留守"),
+    "poverty": ("poverty", "困难类别"),
+    "relocated": ("relocated", "易地搬迁"),
+    "boarding": ("boarding", "寄宿"),
+    "F": ("female", "女"),
+    "M": ("male", "男"),
+    "true": ("yes", "是"),
+    "false": ("no", "否"),
+    "none": ("none", "无"),
+    "lifted": ("lifted", "脱贫户"),
+    "monitored": ("monitored", "监测户"),
+    "minimum_living": ("minimum living", "低保"),
+    "primary": ("primary", "小学"),
+    "junior": ("junior", "初中"),
+    "senior": ("senior", "高中"),
+    "cared for": ("cared for", "已帮扶"),
+    "not cared for": ("not cared for", "未帮扶"),
+}
+"""Attributes and their values as a page tells them; others, as an ethnicity, stand as they are."""
+
+
+def group(name: str, language: Language) -> str:
+    """An attribute or one of its values in words.
+
+    >>> group("left_behind", "zh"), group("汉族", "en")
+    ('留守', '汉族')
+    """
+    return GROUPS[name][language == "zh"] if name in GROUPS else name
+
+
 def word(key: str, language: Language, **figures: object) -> str:
     """A word or sentence of the page.
 
