@@ -22,7 +22,7 @@ MARKER = "demo-registers"
 @click.option("--seed", default=1, show_default=True, help="Seed of the county.")
 @click.option("--no-serve", is_flag=True, help="End after the list; never wait.")
 def demo(office: Office, students: int, years: int, seed: int, no_serve: bool) -> Result:
-    """A simulated county end to end: simulate, import, train, score, list, explain."""
+    """A simulated county end to end: simulate, import, train, score, list, explain, monitor."""
     started = perf_counter()
     registers = _fresh_home(office)
     size = ["--students", str(students), "--years", str(years), "--seed", str(seed)]
@@ -78,6 +78,8 @@ def _fresh_home(office: Office) -> Path:
 def _text(office: Office, first: dict[str, Any], document: dict[str, Any]) -> str:
     score, train = document["score"], document["train"]
     home, school = office.home.folder, first["school_id"]
+    looked = document.get("monitor")
+    monitored = [f"  {looked['report']} (monitoring says: {looked['decision']})"] if looked else []
     return "\n".join(
         [
             f"{score['students']:,} pupils scored as of {score['as_of']} with model {train['version']}, "
@@ -87,6 +89,7 @@ def _text(office: Office, first: dict[str, Any], document: dict[str, Any]) -> st
             "Look further:",
             f"  .venv/bin/dropout-risk --home {home} lists --unit school:{school}",
             f"  .venv/bin/dropout-risk --home {home} explain {first['student_id']}",
+            *monitored,
             f"  .venv/bin/mlflow ui --backend-store-uri sqlite:///{home}/mlruns/mlflow.db",
         ]
     )
