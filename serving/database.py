@@ -9,7 +9,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, inspect, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from risk_model.errors import LockHeldError, MissingError, RiskModelError, UsageError
@@ -84,8 +84,23 @@ def connect(url: str) -> Engine:
         )
     engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("begin"))
+    event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def will_write(connection: Connection) -> None:
+    """Make a transaction a writing one from its first statement on: SQLite refuses one that reads before."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("update alembic_version set version_num = version_num where false")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Begin; with the execution option ``writes`` the file's one write lock is waited for at once.
+
+    Two that both read first and write then would stand in each other's way, and one of them fail.
+    """
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("begin immediate" if writes else "begin")
 
 
 def wal_is_safe(version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> bool:
@@ -118,7 +133,7 @@ def upgrade(engine: Engine, home: Home) -> None:
     """Bring the schema to the newest revision; a database already there is only looked at."""
     if _revision(engine) == _newest():
         return
-    with _waiting_lock(home, "service"):
+    with waiting_lock(home, "service"):
         if _revision(engine) == _newest():
             return
         from alembic import command
@@ -151,7 +166,7 @@ def _configuration() -> Any:
 
 
 @contextmanager
-def _waiting_lock(home: Home, name: str) -> Iterator[None]:
+def waiting_lock(home: Home, name: str) -> Iterator[None]:
     """The lock ``name``, waited for: an upgrade takes a second."""
     deadline = monotonic() + BUSY_SECONDS
     while True:

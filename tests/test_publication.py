@@ -21,7 +21,8 @@ from serving.database import DatabaseError, connect, open_database
 from serving.lists import published_page
 from serving.publication import IncompleteRunError
 from serving.run_files import RunFiles
-from serving.tables import Base, Publication, Run, Score
+from serving.schema import Base
+from serving.tables import Publication, Run, Score
 from serving.units import parse_unit
 from tests.databases import each_database  # noqa: F401
 from tests.nights import MONDAY, CountyOffice, county_office, county_office_with_archive  # noqa: F401

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from serving.tables import Base
+from serving.schema import Base
 
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=Base.metadata, transactional_ddl=True

@@ -1,0 +1,1 @@
+"""Accounts of people and machines: passwords, sessions, tokens. Functions on a connection; no HTTP."""

@@ -1,0 +1,1 @@
+"""Staff, posts, places and names of pupils, taken from the registers into the service database."""
