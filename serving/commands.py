@@ -63,9 +63,20 @@ def score(
     if workers is not None and scheduler is not None:
         raise UsageError("--workers and --scheduler exclude each other: a cluster brings its own workers.")
     order = Order(as_of, force, republish, workers, scheduler, memory_limit)
+    _refresh_directory(office)
     with office.accounts() as accounts:
         document = score_night(office.home, office.settings, order, office.say, accounts)
     return Result(document, _score_text(document), HELD_BACK if document["held_back"] else 0)
+
+
+def _refresh_directory(office: Office) -> None:
+    """Who may see whom is known before there is something to see; without registers ``score`` says so."""
+    from serving.database import open_database
+    from serving.directory.refreshing import refresh_directory
+
+    if (office.home.lake / "catalog.sqlite").exists():
+        with open_database(office.home, office.settings) as engine:
+            refresh_directory(office.home, office.settings, engine)
 
 
 @command("lists")
@@ -87,6 +98,7 @@ def lists(
     everybody: bool,
 ) -> Result:
     """The published list of a unit: open cases first, then by rank, each with its reasons."""
+    from serving.audit.commands import note_look
     from serving.database import open_database
     from serving.lists import published_page
     from serving.units import parse_unit
@@ -97,6 +109,7 @@ def lists(
         open_database(office.home, office.settings, create=False) as engine,
         engine.connect() as connection,
     ):
+        note_look(office, "look" if out is None else "export", unit=str(asked), detail=f"lists {layout}")
         page = published_page(
             connection,
             asked,
@@ -121,6 +134,7 @@ def lists(
 def explain(office: Office, student: str, as_of: date | None, questions: tuple[str, ...]) -> Result:
     """Why a pupil has this risk, what changed since the run before, and what if."""
     from risk_model.explanation.whatif import read_changes
+    from serving.audit.commands import note_look
     from serving.database import open_database
     from serving.explaining import explain as explained
     from serving.explanation_text import explanation_text
@@ -131,6 +145,7 @@ def explain(office: Office, student: str, as_of: date | None, questions: tuple[s
         open_database(office.home, settings, create=False) as engine,
         engine.connect() as connection,
     ):
+        note_look(office, "look", student_id=student, detail="explain")
         document = explained(connection, office.home, settings, student, as_of, asked)
     text = explanation_text(document, settings.list.language, settings.labels.horizon_days)
     return Result(document, text)

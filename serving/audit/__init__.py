@@ -1,0 +1,1 @@
+"""Who looked at whom and who changed what: written before the answer, hash-chained, never changed."""
