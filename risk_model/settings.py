@@ -378,6 +378,26 @@ class MetricsSettings(Section):
     ``import.prom`` and ``train.prom`` beside it. Empty: nothing is written."""
 
 
+class ServiceSettings(Section):
+    """The web service that ``serve`` starts."""
+
+    plain_http: bool = False
+    """Cookies without ``__Host-`` and ``Secure``, for trying out on one machine; refused but on loopback."""
+    max_body_kb: Annotated[int, Field(ge=16, le=65536)] = 1024
+    """No request may be larger."""
+    sign_ins_per_minute: Annotated[int, Field(ge=1)] = 10
+    """Attempts for one login; from one address three times as many, for a school shares one."""
+    smallest_cell: Annotated[int, Field(ge=2)] = 10
+    """Fewer pupils than this are counted in no published table."""
+    oidc_issuer: str | None = None
+    """The OpenID Connect provider people may sign in with; none: passwords only."""
+    oidc_client_id: str | None = None
+    oidc_client_secret_file: str | None = None
+    """A file that holds the client's secret, so that it stands in no configuration."""
+    public_url: str | None = None
+    """Where people reach the service, as ``https://risk.example.org``; the provider sends them back there."""
+
+
 class Environment(EnvSettingsSource):
     """The variables ``DROPOUT_RISK_…``; several values are JSON or separated by commas."""
 
@@ -389,6 +409,21 @@ class Environment(EnvSettingsSource):
         if isinstance(decoded, list | dict) or field is None or get_origin(field.annotation) is not tuple:
             return super().decode_complex_value(field_name, field, value)
         return [part.strip() for part in value.split(",")]
+
+
+class CareSettings(Section):
+    """When one-to-one care is due, and who is told that it is not done."""
+
+    first_contact_days: Annotated[int, Field(ge=1, le=90)] = 7
+    """A pupil given into somebody's care is spoken to within so many days…"""
+    contact_every_days: Annotated[int, Field(ge=1, le=366)] = 30
+    """…and again so many days after, where no other day was agreed."""
+    township_after_days: Annotated[int, Field(ge=0, le=366)] = 7
+    """What is overdue is shown to the school at once, after so many days to the township…"""
+    county_after_days: Annotated[int, Field(ge=0, le=366)] = 14
+    """…and after so many to the county."""
+    follow_up_days: Annotated[int, Field(ge=1, le=366)] = 60
+    """A note, or care that was closed, counts as follow-up for so many days."""
 
 
 class Settings(BaseSettings):
@@ -410,6 +445,8 @@ class Settings(BaseSettings):
     monitoring: MonitoringSettings = MonitoringSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
+    service: ServiceSettings = ServiceSettings()
+    care: CareSettings = CareSettings()
     database_url: str | None = None
     """Service database; none = SQLite in the home's ``data/service.db``."""
     tracking_uri: str | None = None
@@ -445,7 +482,8 @@ def load_settings(config: Path) -> Settings:
         model_config = SettingsConfigDict(toml_file=config)
 
     try:
-        return FromFile()
+        # Plain settings, for they are sent to other processes.
+        return Settings.model_validate(FromFile().model_dump())
     except ValidationError as error:
         first = error.errors()[0]
         where = _variable(first["loc"]) or f"{config.name}: {'.'.join(str(part) for part in first['loc'])}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Subquery, and_, exists, false, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Select, Subquery, and_, exists, false, func, literal, select
 
 from risk_model.errors import MissingError, UsageError
 from risk_model.explanation.packing import unpack
@@ -30,6 +30,13 @@ PLACE_OF = {
     "school": RunSchool.school_id,
 }
 RANK_OF = {"school": "rank_in_school", "class": "rank_in_class"}
+ORDERS: Mapping[str, tuple[str, ...]] = {
+    "rank": (),
+    "class": ("school_id", "class_id"),
+    "grade": ("grade",),
+    "student": ("student_id",),
+}
+"""Columns a list is ordered by before rank; what is not known comes last."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,10 @@ class Page:
     """Nobody below this risk is listed; none: not told."""
     older: list[OlderSchool] = field(default_factory=list)
     """Schools of the unit whose list is older; above a school they are left out and named."""
+    run: int = 0
+    """The run the list is of; of the newest above a school."""
+    following: str | None = None
+    """The last pupil told where more follow."""
 
 
 def published_page(
@@ -79,28 +90,35 @@ def published_page(
     as_of: date | None = None,
     everybody: bool = False,
     language: Language = "en",
+    among: Select[Any] | None = None,
+    order: str = "rank",
+    after: str | None = None,
+    most: int | None = None,
 ) -> Page:
     """The list of ``unit``, now or as it stood for ``as_of``.
 
     Open cases (no score) come first, then the ranked pupils by their rank in the unit. ``top`` asks
     for the so many highest ranked and leaves the open cases out; ``everybody`` for all pupils.
-    Reasons are said in ``language``.
+    Reasons are said in ``language``. Only pupils whose identifier ``among`` selects are shown and counted.
+    ``order`` is one of :data:`ORDERS`; of the list so ordered the rows after pupil ``after`` are told, at
+    ``most`` so many.
 
     Raises
     ------
     MissingError
         Nothing is published yet, or was by then; or the list of that day is no longer kept.
     UsageError
-        There is no such unit.
+        There is no such unit, or pupil ``after`` is not in the list.
     """
     view = _view(connection, as_of)
     schools = _schools(connection, view, unit)
     if not schools or (unit.kind == "class" and not _class_exists(connection, view, unit)):
         raise UsageError(f"There is no {unit} in the published lists. Ask without --unit to see who is.")
     newest_only = unit.above_school
-    rows = _rows(connection, view, unit, everybody=everybody, newest_only=newest_only)
+    rows = _rows(connection, view, unit, among, everybody=everybody, newest_only=newest_only)
     ranked = [row for row in rows if row["risk"] is not None]
-    shown = [_told(row, language) for row in (rows if top is None else ranked[:top])]
+    shown = rows if top is None else ranked[:top]
+    part, following = _part(_ordered(shown, order), after, most)
     listed = [row["risk"] for row in shown if row["listed"] and row["risk"] is not None]
     alone = None if newest_only else schools[0]
     told = _document(connection, alone.run if alone else view.newest.id)
@@ -110,7 +128,7 @@ def published_page(
         as_of=alone.as_of if alone else view.newest.as_of,
         model_version=alone.model_version if alone else view.newest.model_version,
         stale=view.superseded or (alone is not None and alone.run != view.newest.id),
-        rows=shown,
+        rows=[_told(row, language) for row in part],
         listed=sum(row["listed"] for row in rows),
         capacity=_capacity(connection, view, unit, told),
         expected_precision=sum(listed) / len(listed) if listed else None,
@@ -120,7 +138,30 @@ def published_page(
         model_ground=told.get("model_ground"),
         minimum_risk=told["capacity"].get("minimum_risk"),
         older=_older(connection, view, schools),
+        run=alone.run if alone else view.newest.id,
+        following=following,
     )
+
+
+def _ordered(rows: list[dict[str, Any]], order: str) -> list[dict[str, Any]]:
+    """The rows, by rank so far, in another order; rank decides between equals."""
+    columns = ORDERS[order]
+    return sorted(rows, key=lambda row: [(row[name] is None, row[name] or 0) for name in columns])
+
+
+def _part(
+    rows: list[dict[str, Any]], after: str | None, most: int | None
+) -> tuple[list[dict[str, Any]], str | None]:
+    """The rows after pupil ``after``, and the last of them if more follow."""
+    start = 0
+    if after is not None:
+        places = {row["student_id"]: place for place, row in enumerate(rows)}
+        if after not in places:
+            raise UsageError("The list was replaced meanwhile. Read it from its beginning.")
+        start = places[after] + 1
+    end = len(rows) if most is None else start + most
+    part = rows[start:end]
+    return part, part[-1]["student_id"] if part and end < len(rows) else None
 
 
 @dataclass(frozen=True)
@@ -166,7 +207,7 @@ def _pointers_of(as_of: date) -> Subquery:
     return select(Flip.school_id, Flip.run, Flip.publication).join(latest, same).subquery()
 
 
-def _inside(unit: Unit) -> ColumnElement[bool]:
+def inside(unit: Unit) -> ColumnElement[bool]:
     """Condition on ``run_schools``: the school lies in the unit."""
     if unit.kind == "all":
         return RunSchool.school_id.is_not(None)
@@ -184,7 +225,7 @@ def _schools(connection: Connection, view: _View, unit: Unit) -> list[Any]:
         select(RunSchool.school_id, RunSchool.name, RunSchool.run, Run.as_of, Run.model_version)
         .join(pointers, and_(pointers.c.school_id == RunSchool.school_id, pointers.c.run == RunSchool.run))
         .join(Run, Run.id == RunSchool.run)
-        .where(_inside(unit))
+        .where(inside(unit))
         .order_by(RunSchool.school_id)
     )
     return list(connection.execute(query).all())
@@ -199,7 +240,7 @@ def _scores(view: _View, unit: Unit, *columns: Any, newest_only: bool) -> Any:
         .join(pointers, and_(pointers.c.school_id == Score.school_id, pointers.c.run == Score.run))
         .join(RunSchool, and_(RunSchool.run == Score.run, RunSchool.school_id == Score.school_id))
         .join(Run, Run.id == Score.run)
-        .where(_inside(unit))
+        .where(inside(unit))
     )
     if unit.kind == "class":
         query = query.where(Score.class_key == unit.name)
@@ -212,13 +253,21 @@ def _class_exists(connection: Connection, view: _View, unit: Unit) -> bool:
 
 
 def _rows(
-    connection: Connection, view: _View, unit: Unit, *, everybody: bool, newest_only: bool
+    connection: Connection,
+    view: _View,
+    unit: Unit,
+    among: Select[Any] | None,
+    *,
+    everybody: bool,
+    newest_only: bool,
 ) -> list[dict[str, Any]]:
     columns = [Score.__table__.c[name] for name in KEYS if name in Score.__table__.c]
     more = [Score.run, RunSchool.county_id, Run.as_of, Run.model_version]
     query = _scores(view, unit, *columns, *more, newest_only=newest_only)
     if not everybody:
         query = query.where(Score.listed)
+    if among is not None:
+        query = query.where(Score.student_id.in_(among))
     rows = [_row(stored._mapping, view) for stored in connection.execute(query)]
     return sorted(rows, key=lambda row: _place_in(unit, row))
 

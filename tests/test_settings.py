@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,10 @@ def test_sizes_are_understood_as_duckdb_writes_them(tmp_path, monkeypatch, size)
 
     chosen = settings(tmp_path, monkeypatch, f'memory_limit = "{size}"').memory_limit
     duckdb.connect(config={"memory_limit": chosen}).close()
+
+
+def test_settings_from_a_file_can_be_sent_to_another_process(tmp_path):
+    (tmp_path / "c.toml").write_text("[list]\ncapacity_per_class = 7\n")
+    settings = load_settings(tmp_path / "c.toml")
+    assert pickle.loads(pickle.dumps(settings)) == settings
+    assert settings.list.capacity_per_class == 7

@@ -1,0 +1,3 @@
+"""JSON under ``/api/v1``: the routes of contract §4."""
+
+API = "/api/v1"

@@ -1,0 +1,77 @@
+"""Small cells: which counts of a tree of units may be published so that no suppressed one can be told.
+
+Every unit is a row of counts, the counts of a unit are the sums of its children's, and how many pupils a
+unit has is no secret. A row is published whole or not at all:
+
+1. A row with a count from 1 to ``least - 1`` is suppressed, and so is one all of whose counts but one are 0
+   (it would tell of everybody in it).
+2. Under a suppressed unit everything is suppressed: its children would add up to it.
+3. Under a published unit the suppressed children are none, or at least two whose counts together are
+   ``least`` or more in every column. Else the smallest published children are suppressed, too, one by one,
+   and at last the unit itself.
+
+Why nothing can be told: what is known of the suppressed children of a published unit are their pupils and
+the sums of their columns, all of them ``least`` or more. With two such rows, each of at least one pupil, and
+two columns, every cell can be at least one higher or lower with all sums kept. Suppressed rows of different
+parents share no sum. ``tests/test_cells.py`` asks a solver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Units with their counts (k,) and their children; ``root`` holds all."""
+
+    root: str
+    counts: Mapping[str, Counts]
+    children: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def published(tree: Tree, least: int) -> frozenset[str]:
+    """The units whose row of counts may be published."""
+    shown = {unit for unit, counts in tree.counts.items() if counts.sum() and not _tells(counts, least)}
+    while True:
+        hidden = _hide(tree, shown, least)
+        if not hidden:
+            return frozenset(shown)
+        shown -= hidden
+
+
+def _hide(tree: Tree, shown: set[str], least: int) -> set[str]:
+    """Units that must go in this round; whatever is hidden may ask for more in the next."""
+    hidden: set[str] = set()
+    for parent, children in tree.children.items():
+        peopled = [child for child in children if tree.counts[child].sum()]
+        if parent not in shown:
+            hidden |= shown.intersection(_below(tree, parent))
+            continue
+        gone = [child for child in peopled if child not in shown]
+        left = sorted((child for child in peopled if child in shown), key=lambda c: (tree.counts[c].sum(), c))
+        if gone and not _covers(tree, gone, least):
+            hidden.add(left[0] if left else parent)
+    return hidden
+
+
+def _covers(tree: Tree, gone: list[str], least: int) -> bool:
+    together = np.sum([tree.counts[child] for child in gone], axis=0)
+    return len(gone) >= 2 and bool((together >= least).all())
+
+
+def _tells(counts: Counts, least: int) -> bool:
+    """Whether the row itself tells of few, or the same of everybody."""
+    return bool(((counts > 0) & (counts < least)).any()) or int((counts > 0).sum()) < 2
+
+
+def _below(tree: Tree, unit: str) -> Iterable[str]:
+    for child in tree.children.get(unit, ()):
+        yield child
+        yield from _below(tree, child)

@@ -1,0 +1,1 @@
+"""How requests meet the service: policies and the one guard, errors, cookies, limits, sign-in, health."""
