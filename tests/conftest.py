@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from risk_model.home import Home
 from tests.postgres import Cluster, running_cluster
 
 
@@ -20,3 +21,11 @@ def cluster() -> Iterator[Cluster]:
 def database() -> str | None:
     """``database_url`` of the office; none = SQLite. ``tests.databases`` has it on both."""
     return None
+
+
+@pytest.fixture(scope="session")
+def pages_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The county of the pages' tests, made once; each module plays its own cast on it."""
+    from tests.pages_rig import made_county
+
+    return made_county(tmp_path_factory.mktemp("pages"))
