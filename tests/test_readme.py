@@ -37,6 +37,10 @@ def test_every_command_of_the_readme_parses(call):
     arguments = main.make_parser(context).parse_args(words)[1]
     command = main.get_command(context, arguments[0])
     assert command is not None, f"README names {arguments[0]!r}, which is no subcommand"
+    while isinstance(command, click.Group):
+        arguments = arguments[1:]
+        command = command.get_command(context, arguments[0])
+        assert command is not None, f"README names {arguments[0]!r}, which is no subcommand"
     known = {option for parameter in command.params for option in parameter.opts}
     assert {word for word in arguments[1:] if word.startswith("--")} <= known
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 DEAD_BEFORE = 0.999
 """A column as empty as this before was dead already."""
 FEWEST_OUTSIDE = 20
+OF_ABSENCES = frozenset({"beside_weekend_share", "after_holiday_share"})
+"""Shares of a pupil's own absences: without a value for whoever was not absent, so most of all in the first
+weeks of a term, whose day moves from year to year. Their nulls are told and alarm nobody."""
 
 
 def judge_columns(
@@ -31,7 +34,7 @@ def judge_columns(
         if before is None or before.null_share >= DEAD_BEFORE:
             continue
         seasonal = excepted and family_of(name) in EXCEPTED
-        used = weights.get(name, 0.0) >= rules.least_importance / 2
+        used = name not in OF_ABSENCES and weights.get(name, 0.0) >= rules.least_importance / 2
         found += _judged(name, now, before, outside.get(name, 0), rules, quiet=seasonal or not used)
     return found
 

@@ -44,6 +44,8 @@ def demo(office: Office, students: int, years: int, seed: int, no_serve: bool) -
     step("explain", first["student_id"])
     if exists("monitor"):
         step("monitor", allowed=(0, 6))
+    if exists("users"):
+        step("users", "sample")
     document["seconds"] = perf_counter() - started
     text = _text(office, first, document)
     if exists("serve") and not no_serve:
@@ -91,5 +93,14 @@ def _text(office: Office, first: dict[str, Any], document: dict[str, Any]) -> st
             f"  .venv/bin/dropout-risk --home {home} explain {first['student_id']}",
             *monitored,
             f"  .venv/bin/mlflow ui --backend-store-uri sqlite:///{home}/mlruns/mlflow.db",
+            *_sign_in(document.get("users", [])),
         ]
     )
+
+
+def _sign_in(users: list[dict[str, str]]) -> list[str]:
+    """Who may sign in to this county; their passwords are new with every demo."""
+    if not users:
+        return []
+    told = [f"  {user['login']:<10} {user['password']}   {user['role']} of {user['unit']}" for user in users]
+    return ["", "Sign in as:", *told]

@@ -1,0 +1,197 @@
+"""Requests a second and their slowest per cent: a class's list with its audit record written, and one score.
+
+``python -m benchmarks.service --pupils 500000 --json``: publishes a made-up run of so many pupils, starts
+``dropout-risk serve`` and lets ``wrk`` (a package of the distribution) ask for the lists of many classes over
+some connections, first alone, then while another run as large is published. Every answer writes an audit
+record before it is given; the records are counted afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import click
+from sqlalchemy import Engine
+
+from risk_model.home import Home
+from risk_model.settings import Settings
+from serving import publication
+from serving.access.tree import SchoolPlace
+from serving.accounts.tokens import create_token
+from serving.database import open_database
+from serving.directory.writing import Placed, Told, write
+from serving.publication import Row
+from serving.tables import PUBLISHED
+from tests.made_up_runs import made_up_run, run_key
+
+COMMAND = Path(sys.executable).with_name("dropout-risk")
+PUPILS_OF_SCHOOL = 400
+DAY = date(2026, 3, 2)
+CLASSES = 200
+"""Lists asked for in turn."""
+PATIENCE = 60
+FIGURES = re.compile(r"99%\s+([\d.]+)(us|ms|s)|Requests/sec:\s+([\d.]+)|Non-2xx or 3xx responses: (\d+)")
+IN_MS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
+
+
+def publish(home: Home, settings: Settings, pupils: int, number: int) -> float:
+    """Stage, check and flip a made-up run; how many seconds that took."""
+    rows, entries = made_up_run(pupils // PUPILS_OF_SCHOOL, PUPILS_OF_SCHOOL, seed=number)
+    begun = time.perf_counter()
+    with open_database(home, settings) as engine:
+        if number == 1:
+            _tell_directory(engine, rows, entries)
+        day = DAY + timedelta(days=number)
+        run = publication.begin(engine, run_key(day, number), -3.0, ("absence_14",))
+        publication.stage(engine, run, rows, entries)
+        with engine.begin() as connection:
+            publication.check(connection, run, len(rows))
+            publication.finish(connection, run, PUBLISHED, _document())
+            publication.publish(connection, run)
+    return time.perf_counter() - begun
+
+
+def _tell_directory(engine: Engine, rows: list[Row], entries: list[dict[str, Any]]) -> None:
+    """Who sits in which class, as the registers would have told."""
+    school, student = (publication.COLUMNS.index(name) for name in ("school_id", "student_id"))
+    key = publication.COLUMNS.index("class_key")
+    schools = [
+        SchoolPlace(*(entry[name] for name in ("school_id", "county_id", "township_id", "province_id")))
+        for entry in entries
+    ]
+    placed = [Placed(row[student], row[school], f"class:{row[key]}", date(2025, 9, 1)) for row in rows]
+    with engine.begin() as connection:
+        write(connection, Told(schools=schools, placements=placed))
+
+
+def _document() -> dict[str, Any]:
+    return {"capacity": {"capacity_share": 0.05, "capacity_per_class": 5, "minimum_risk": 0.01}}
+
+
+def token(home: Home, settings: Settings) -> str:
+    """Of a machine that may read the lists of the province."""
+    now = datetime.now(UTC)
+    with open_database(home, settings) as engine, engine.begin() as connection:
+        scopes = frozenset({"lists:read"})
+        return create_token(connection, "load", scopes, "province:52", now + timedelta(days=1), now)
+
+
+@contextmanager
+def served(home: Home, workers: int) -> Iterator[str]:
+    """The address of a service at work."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        str(COMMAND),
+        "--home",
+        str(home.folder),
+        "serve",
+        "--port",
+        str(port),
+        "--workers",
+        str(workers),
+    ]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(f"{address}/livez")
+        yield address
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait_for(address: str) -> None:
+    begun = time.monotonic()
+    while True:
+        try:
+            urlopen(address).read()
+            return
+        except (URLError, ConnectionError):
+            if time.monotonic() - begun > PATIENCE:
+                raise SystemExit("The service did not start.") from None
+            time.sleep(0.2)
+
+
+def load(
+    address: str, secret: str, seconds: int, connections: int, schools: int, folder: Path
+) -> dict[str, Any]:
+    """Ask for the lists of many classes in turn, as fast as the connections allow."""
+    script = folder / "classes.lua"
+    script.write_text(f"""
+        local n = 0
+        request = function()
+          n = (n + 7) % {min(CLASSES, schools)}
+          local school = string.format("52012%05d", n)
+          local unit = "class:" .. school .. ":7A:2025"
+          return wrk.format("GET", "/api/v1/lists?unit=" .. unit, {{["Authorization"] = "Bearer {secret}"}})
+        end""")
+    command = ["wrk", "-t2", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(script), address]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    found: dict[str, Any] = {"seconds": seconds, "connections": connections, "refused": 0}
+    for late, unit, rate, refused in FIGURES.findall(told):
+        if late:
+            found["p99_ms"] = float(late) * IN_MS[unit]
+        elif rate:
+            found["requests_per_second"] = float(rate)
+        else:
+            found["refused"] = int(refused)
+    return found
+
+
+def measure(folder: Path, pupils: int, seconds: int, connections: int, workers: int) -> dict[str, Any]:
+    """The document."""
+    home, settings = Home(folder), Settings()
+    publish(home, settings, pupils, 1)
+    secret = token(home, settings)
+    schools = pupils // PUPILS_OF_SCHOOL
+    with served(home, workers) as address:
+        load(address, secret, 2, connections, schools, folder)
+        alone = load(address, secret, seconds, connections, schools, folder)
+        took: list[float] = []
+        night = threading.Thread(target=lambda: took.append(publish(home, settings, pupils, 2)))
+        night.start()
+        beside = load(address, secret, seconds, connections, schools, folder)
+        night.join()
+    return {
+        "machine": {"processors": os.cpu_count(), "python": platform.python_version()},
+        "pupils": pupils, "workers": workers, "class_list": alone,
+        "class_list_while_published": {**beside, "publication_seconds": took[0]},
+    }  # fmt: skip
+
+
+@click.command()
+@click.option("--pupils", default=500_000, show_default=True)
+@click.option("--seconds", default=20, show_default=True, help="Of each load.")
+@click.option("--connections", default=8, show_default=True)
+@click.option("--workers", default=2, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def main(pupils: int, seconds: int, connections: int, workers: int, as_json: bool) -> None:
+    """Measure a class's list under load."""
+    if shutil.which("wrk") is None:
+        raise SystemExit("wrk is not installed. Install the distribution's package of that name.")
+    with tempfile.TemporaryDirectory(prefix="service-") as folder:
+        found = measure(Path(folder), pupils, seconds, connections, workers)
+    print(json.dumps(found, indent=None if as_json else 1))
+
+
+if __name__ == "__main__":
+    main()
