@@ -275,7 +275,7 @@ def test_readers_see_the_published_list_all_along_and_do_not_wait(archive, monke
     thread.join()
     assert pruned.rows == 4 * (1200 + 3)
     assert max(steps) <= 800 + 3, "a transaction removes more than its share"
-    assert len(seen) > 3
+    assert len(seen) > 1, "nobody read meanwhile"
     assert all(shown == seen[0] for shown in seen)
     assert max(waits) < 5, "a reader waited for the pruning"
 
