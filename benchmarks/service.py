@@ -32,7 +32,7 @@ from sqlalchemy import Engine
 
 from risk_model.home import Home
 from risk_model.settings import Settings
-from serving import publication
+from serving import pruning, publication
 from serving.access.tree import SchoolPlace
 from serving.accounts.tokens import create_token
 from serving.database import open_database
@@ -65,6 +65,7 @@ def publish(home: Home, settings: Settings, pupils: int, number: int) -> float:
             publication.check(connection, run, len(rows))
             publication.finish(connection, run, PUBLISHED, _document())
             publication.publish(connection, run)
+        pruning.analyze(engine)
     return time.perf_counter() - begun
 
 
@@ -85,12 +86,12 @@ def _document() -> dict[str, Any]:
     return {"capacity": {"capacity_share": 0.05, "capacity_per_class": 5, "minimum_risk": 0.01}}
 
 
-def token(home: Home, settings: Settings) -> str:
-    """Of a machine that may read the lists of the province."""
+def token(home: Home, settings: Settings, within: str) -> str:
+    """Of a machine that may read the lists of a unit."""
     now = datetime.now(UTC)
     with open_database(home, settings) as engine, engine.begin() as connection:
         scopes = frozenset({"lists:read"})
-        return create_token(connection, "load", scopes, "province:52", now + timedelta(days=1), now)
+        return create_token(connection, "load", scopes, within, now + timedelta(days=1), now)
 
 
 @contextmanager
@@ -157,12 +158,14 @@ def load(
     return found
 
 
-def measure(folder: Path, pupils: int, seconds: int, connections: int, workers: int) -> dict[str, Any]:
+def measure(
+    folder: Path, pupils: int, seconds: int, connections: int, workers: int, within: str
+) -> dict[str, Any]:
     """The document."""
     home, settings = Home(folder), Settings()
     publish(home, settings, pupils, 1)
-    secret = token(home, settings)
-    schools = pupils // PUPILS_OF_SCHOOL
+    secret = token(home, settings, within)
+    schools = 1 if within.startswith("school:") else pupils // PUPILS_OF_SCHOOL
     with served(home, workers) as address:
         load(address, secret, 2, connections, schools, folder)
         alone = load(address, secret, seconds, connections, schools, folder)
@@ -173,7 +176,7 @@ def measure(folder: Path, pupils: int, seconds: int, connections: int, workers: 
         night.join()
     return {
         "machine": {"processors": os.cpu_count(), "python": platform.python_version()},
-        "pupils": pupils, "workers": workers, "class_list": alone,
+        "pupils": pupils, "workers": workers, "within": within, "class_list": alone,
         "class_list_while_published": {**beside, "publication_seconds": took[0]},
     }  # fmt: skip
 
@@ -183,13 +186,14 @@ def measure(folder: Path, pupils: int, seconds: int, connections: int, workers: 
 @click.option("--seconds", default=20, show_default=True, help="Of each load.")
 @click.option("--connections", default=8, show_default=True)
 @click.option("--workers", default=2, show_default=True)
+@click.option("--within", default="school:5201200000", show_default=True, help="What the caller may see.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def main(pupils: int, seconds: int, connections: int, workers: int, as_json: bool) -> None:
+def main(pupils: int, seconds: int, connections: int, workers: int, within: str, as_json: bool) -> None:
     """Measure a class's list under load."""
     if shutil.which("wrk") is None:
         raise SystemExit("wrk is not installed. Install the distribution's package of that name.")
     with tempfile.TemporaryDirectory(prefix="service-") as folder:
-        found = measure(Path(folder), pupils, seconds, connections, workers)
+        found = measure(Path(folder), pupils, seconds, connections, workers, within)
     print(json.dumps(found, indent=None if as_json else 1))
 
 
