@@ -7,7 +7,7 @@ from collections.abc import Collection
 from contextlib import contextmanager
 from datetime import date, timedelta
 from itertools import count
-from time import perf_counter
+from time import perf_counter, sleep
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -258,6 +258,13 @@ def test_readers_see_the_published_list_all_along_and_do_not_wait(archive, monke
 
     seen, waits = [], []
 
+    @event.listens_for(archive.engine, "commit")
+    def somebody_reads(connection):
+        """Between two steps a reader has his turn, however busy the machine is."""
+        known, patience = len(seen), perf_counter() + 60
+        while len(seen) == known and perf_counter() < patience:
+            sleep(0.001)
+
     def read() -> None:
         with open_database(archive.home, archive.settings) as engine:
             reader = Office(archive.home, archive.settings, engine)
@@ -275,7 +282,7 @@ def test_readers_see_the_published_list_all_along_and_do_not_wait(archive, monke
     thread.join()
     assert pruned.rows == 4 * (1200 + 3)
     assert max(steps) <= 800 + 3, "a transaction removes more than its share"
-    assert len(seen) > 1, "nobody read meanwhile"
+    assert len(seen) > 3
     assert all(shown == seen[0] for shown in seen)
     assert max(waits) < 5, "a reader waited for the pruning"
 
