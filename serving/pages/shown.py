@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from risk_model.errors import MissingError, UsageError
+from serving.access.deciding import visible
 from serving.care.overview import FollowUp
 from serving.directory.naming import names_of
 from serving.lists import RANK_OF, Page, published_page
@@ -66,7 +67,9 @@ class Row:
 def page_of(desk: Desk, unit: Unit, as_of: date | None = None) -> Page | None:
     """The published list; none where nothing (or nothing of this unit) is published."""
     try:
-        return published_page(desk.connection, unit, as_of=as_of, language=desk.language)
+        # Counts of a unit stand open to some who see none of its pupils.
+        among = visible(desk.viewer, desk.at) if desk.viewer.sees_pupils else None
+        return published_page(desk.connection, unit, as_of=as_of, language=desk.language, among=among)
     except (MissingError, UsageError):
         return None
 
