@@ -6,8 +6,9 @@ import re
 from urllib.parse import quote
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, insert, select, update
 
+from serving.access.tables import Placement
 from serving.care.tables import CaseRow
 from serving.pages import rendering
 from serving.tables import Score
@@ -92,6 +93,23 @@ def test_names_are_shown_to_the_school_and_not_on_the_lists_of_offices_above(ser
     assert name_of(pupil) not in above
     assert pupil in above
     assert name_of(pupil) in service.reader("officer").get(f"/pupils/{pupil}").text
+
+
+def test_a_pupil_who_left_since_the_list_was_made_is_on_no_page_of_the_school(service, pupil):
+    pages, name = ("/list", "/pack"), name_of(pupil)
+    reader = service.reader("principal")
+    shown = [name in reader.get(unit(service.places.school, more)).text for more in pages]
+    assert shown == [True, True]
+    stays = select(Placement.__table__).where(Placement.student_id == pupil)
+    with service.engine.begin() as connection:
+        kept = [dict(row._mapping) for row in connection.execute(stays)]
+        connection.execute(delete(Placement).where(Placement.student_id == pupil))
+    try:
+        for more in pages:
+            assert name not in reader.get(unit(service.places.school, more)).text, more
+    finally:
+        with service.engine.begin() as connection:
+            connection.execute(insert(Placement), kept)
 
 
 def test_details_of_the_family_stay_at_the_school(service, pupil):
