@@ -13,9 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from risk_model.home import Home
 from serving import commands, nightly, publication
+from serving.database import open_database
+from serving.lists import published_page
+from serving.units import parse_unit
 from tests.nights import MONDAY, CountyOffice, county_office_with_archive  # noqa: F401
 from tests.test_lists import TUESDAY, page, run
 
@@ -81,6 +85,12 @@ def days_shown(office: CountyOffice) -> set[str]:
     return {row["as_of"] for row in page(office, everybody=True).rows}
 
 
+def days_read(reader: Connection) -> set[str]:
+    """The same, by a reader who is there already."""
+    with reader.begin():
+        return {row["as_of"] for row in published_page(reader, parse_unit(None), everybody=True).rows}
+
+
 STEPS = {
     "staging": (publication, "stage", "service database", "full"),
     "contributions": (nightly, "score_part", "contributions of runs", "data/runs"),
@@ -123,10 +133,14 @@ def test_a_postgresql_whose_disk_is_full_leaves_yesterday_live_too(disk, filed_o
             ]
             return original(engine, number, sorted(many, key=lambda row: row[:2]), schools)
 
-        with monkeypatch.context() as patched:
-            patched.setattr(publication, "stage", of_many)
-            fails_readably(score(filed_office), "No space left on device", "free space on its disk")
-        disk.free()  # PostgreSQL itself may refuse a new connection while it cannot write
+        # The reader is there before: PostgreSQL itself may refuse a new one while it cannot write.
+        with open_database(filed_office.home, filed_office.settings) as engine, engine.connect() as reader:
+            assert days_read(reader) == {MONDAY.isoformat()}
+            with monkeypatch.context() as patched:
+                patched.setattr(publication, "stage", of_many)
+                fails_readably(score(filed_office), "No space left on device", "free space on its disk")
+            assert days_read(reader) == {MONDAY.isoformat()}
+        disk.free()
         assert days_shown(filed_office) == {MONDAY.isoformat()}
         assert score(filed_office).exit_code == 0
         assert days_shown(filed_office) == {TUESDAY.isoformat()}
