@@ -59,7 +59,8 @@ def sign_in_with_password(request: Request, login: Login, password: Password, ne
     _demand_attempts(request, login)
     session = None
     if PRINTABLE.fullmatch(login):
-        with transaction_as(service_of(request), None, request.state.at, writes=True) as connection:
+        # It takes the write lock itself, once it has its turn to hash: nobody waits for both.
+        with transaction_as(service_of(request), None, request.state.at) as connection:
             session = sign_in(connection, login, password, request.state.at, _client(request))
     return _signed_in(request, session, next) if session else _refused(request, next)
 
