@@ -14,19 +14,20 @@ from risk_model.accounts import Accounts
 from risk_model.dealing import deal_out
 from risk_model.errors import MissingError, UsageError
 from risk_model.home import Home
-from risk_model.quality import HeldBack, enrolment_kept, judge_churn, judge_enrolment, judge_size
+from risk_model.quality import enrolment_kept, judge_churn, judge_enrolment
 from risk_model.registry import Champion, Registry
 from risk_model.settings import Settings
 from serving import pruning, publication
 from serving.archive import remove_evidence
 from serving.database import open_database
+from serving.decision import decide, document_of
 from serving.parts import ROWS, SHADOW, Task, Told, hand_over, score_part
 from serving.publication import Row, RunKey
 from serving.run_files import RunFiles, open_runs
 from serving.scoring import features_of, rows_of
 from serving.shadow import shadow
-from serving.sharing import COORDINATOR, shared_out
-from serving.tables import PUBLISHED, REFUSED, STORED
+from serving.sharing import COORDINATOR, Shares, shared_out
+from serving.tables import PUBLISHED
 from serving.tally import Tally
 from serving.workers import hired
 
@@ -88,6 +89,7 @@ def score_night(
 
     if order.as_of is not None and order.as_of > date.today():
         raise UsageError(f"--as-of {order.as_of} lies after today. Ask for today or a day before.")
+    accounts = accounts or Accounts()
     registry = Registry(home, settings)
     champion = registry.champion()
     if champion is None:
@@ -101,8 +103,20 @@ def score_night(
         _sweep(home, settings, engine, key.digest)
         document = _answered(engine, lake, settings, key, order)
         if document is None:
+            challenger = registry.challenger()
             document = _scored(
-                home, settings, order, lake, engine, champion, key, say, accounts or Accounts()
+                _Night(
+                    home,
+                    settings,
+                    order,
+                    lake,
+                    engine,
+                    champion,
+                    challenger,
+                    key,
+                    say,
+                    accounts or Accounts(),
+                )
             )
         pruning.tidy(home, settings, engine, say, keep=key.digest)
         return document
@@ -170,84 +184,111 @@ def _answered(
         as_it_is = not order.republish and (run.state == PUBLISHED or not order.force)
         if not freed and (as_it_is or (live is not None and live.id == run.id)):
             return document
-        return _decide(connection, settings, run.id, key, order, document)
+        return decide(connection, settings, run.id, key, order, document)
 
 
-def _scored(
-    home: Home,
-    settings: Settings,
-    order: Order,
-    lake: Lake,
-    engine: Engine,
-    champion: Champion,
-    key: RunKey,
-    say: Callable[[str], None],
-    accounts: Accounts,
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Night:
+    """What all steps of a night need."""
+
+    home: Home
+    settings: Settings
+    order: Order
+    lake: Lake
+    engine: Engine
+    champion: Champion
+    challenger: Champion | None
+    key: RunKey
+    say: Callable[[str], None]
+    accounts: Accounts
+
+    @property
+    def files(self) -> RunFiles:
+        return RunFiles.of(self.home, self.key.digest)
+
+
+def _scored(night: _Night) -> dict[str, Any]:
     from risk_model.state import bring_forward
 
-    bundle = champion.load()
+    bundle = night.champion.load()
     features_of(bundle.features)  # a model that cannot be served is told before anything is computed
-    challenger = Registry(home, settings).challenger()
-    with accounts.stage("features", "what is kept of earlier marks"):
-        state = bring_forward(home, settings, lake)
-    shares = shared_out(settings, order, lake, key.as_of)
-    before = _listed_before(engine, settings)
-    tasks = [
+    with night.accounts.stage("features", "what is kept of earlier marks"):
+        state = bring_forward(night.home, night.settings, night.lake)
+    shares = shared_out(night.settings, night.order, night.lake, night.key.as_of)
+    tasks = _tasks(night, shares)
+    night.files.open(_plan(tasks, night.challenger))
+    _deal(night, [part for part in shares.parts if part is not None])
+    run = publication.begin(night.engine, night.key, bundle.base, bundle.features)
+    tally = _worked_off(night, shares, tasks, run)
+    more = {"model_ground": _ground(bundle), "state": state.document()}
+    more["model_origin"] = _origin(night.home, night.settings, night.champion, bundle)
+    decided = _published(night, run, tally, more)
+    if night.challenger is not None:
+        rows = _shadow_rows(night.lake, night.files, tasks)
+        failed = tally.shadow_failed
+        decided["shadow"] = shadow(
+            night.home, night.settings, night.key, night.challenger, rows, failed, night.say
+        )
+    night.files.close()
+    decided |= night.accounts.document(SECONDS)
+    publication.amend(night.engine, run, decided)
+    return decided
+
+
+def _tasks(night: _Night, shares: Shares) -> list[Task]:
+    """A task for each part, with all that a worker anywhere needs."""
+    before = _listed_before(night.engine, night.settings)
+    return [
         Task(
-            home,
-            shares.settings,
-            key.digest,
-            key.as_of,
-            lake.snapshot,
-            lake.filled,
-            part,
-            champion,
-            challenger,
-            shares.threads,
-            _of_part(before, part),
-            number,
+            home=night.home,
+            settings=shares.settings,
+            run_id=night.key.digest,
+            as_of=night.key.as_of,
+            snapshot=night.lake.snapshot,
+            filled=night.lake.filled,
+            part=part,
+            champion=night.champion,
+            challenger=night.challenger,
+            threads=shares.threads,
+            before=_of_part(before, part),
+            number=number,
         )
         for number, part in enumerate(shares.parts)
     ]
-    files = RunFiles.of(home, key.digest)
-    files.open(_plan(tasks, challenger))
-    _deal(lake, key.as_of, [part for part in shares.parts if part is not None], files, accounts)
-    run = publication.begin(engine, key, bundle.base, bundle.features)
-    tally = Tally()
-    with hired(shares.processes, order.scheduler) as workers:
+
+
+def _worked_off(night: _Night, shares: Shares, tasks: Sequence[Task], run: int) -> Tally:
+    """All parts done and their rows staged; what they add up to."""
+    tally, accounts = Tally(), night.accounts
+    with hired(shares.processes, night.order.scheduler) as workers:
         givers = [task for task in tasks if task.part in shares.givers]
         if givers:
             with accounts.stage("features", "what is told of pupils who moved", len(givers)) as stage:
                 for _ in workers.each(hand_over, givers):
                     stage.count(1)
-        with accounts.stage("parts", f"risk and reasons of {key.as_of}", len(tasks)) as parts:
+        with accounts.stage("parts", f"risk and reasons of {night.key.as_of}", len(tasks)) as parts:
             for told in workers.each(score_part, tasks):
                 with accounts.stage("publish") as published:
                     published.rows = told.students
-                    publication.stage(engine, run, _rows(lake, files, told), told.schools)
+                    publication.stage(night.engine, run, _rows(night.lake, night.files, told), told.schools)
                 tally.add(told)
                 accounts.add(told.spent)
                 parts.count(1)
                 parts.rows = tally.students
-    with accounts.stage("publish", "publishing"), engine.begin() as connection:
+    return tally
+
+
+def _published(night: _Night, run: int, tally: Tally, more: Mapping[str, Any]) -> dict[str, Any]:
+    """The staged run checked and decided in one transaction; its document with ``more`` in it."""
+    with night.accounts.stage("publish", "publishing"), night.engine.begin() as connection:
         publication.check(connection, run, tally.students)
-        if not order.force:
-            publication.hold_back(connection, run, _doubted(connection, lake, settings, run, key.as_of))
-        document = _document(key, tally) | accounts.document(SECONDS)
-        document["model_origin"] = _origin(home, settings, champion, bundle)
-        document["model_ground"] = _ground(bundle)
-        document["capacity"] = settings.list.model_dump(include=CAPACITY)
-        document["state"] = state.document()
+        if not night.order.force:
+            doubted = _doubted(connection, night.lake, night.settings, run, night.key.as_of)
+            publication.hold_back(connection, run, doubted)
+        document = document_of(night.key, tally) | night.accounts.document(SECONDS) | more
+        document["capacity"] = night.settings.list.model_dump(include=CAPACITY)
         document["shadow"] = None
-        decided = _decide(connection, settings, run, key, order, document)
-    if challenger is not None:
-        rows = _shadow_rows(lake, files, tasks)
-        decided["shadow"] = shadow(home, settings, key, challenger, rows, tally.shadow_failed, say)
-    files.close()
-    decided |= accounts.document(SECONDS)
-    publication.amend(engine, run, decided)
-    return decided
+        return decide(connection, night.settings, run, night.key, night.order, document)
 
 
 def _listed_before(engine: Engine, settings: Settings) -> dict[str | None, frozenset[str]]:
@@ -273,14 +314,15 @@ def _plan(tasks: Sequence[Task], challenger: Champion | None) -> dict[str, Any]:
     }
 
 
-def _deal(lake: Lake, day: date, parts: Sequence[Part], files: RunFiles, accounts: Accounts) -> None:
+def _deal(night: _Night, parts: Sequence[Part]) -> None:
     """Deal the registers out to the parts, and leave the memory to those who work on them."""
     if not parts:
         return
-    with accounts.stage("features", "registers dealt out to the parts"):
-        lake.known_on(day)
-        files.deal(lake.con, partial(deal_out, lake.con, day, parts))
-    lake.con.execute(f"SET memory_limit = '{COORDINATOR}'")
+    con, day = night.lake.con, night.key.as_of
+    with night.accounts.stage("features", "registers dealt out to the parts"):
+        night.lake.known_on(day)
+        night.files.deal(con, partial(deal_out, con, day, parts))
+    con.execute(f"SET memory_limit = '{COORDINATOR}'")
 
 
 def _doubted(connection: Connection, lake: Lake, settings: Settings, run: int, day: date) -> dict[str, str]:
@@ -320,56 +362,3 @@ def _ground(bundle: Bundle) -> dict[str, int] | None:
     if len(told) < 2 or not all(count.isdecimal() for count in told.values()):
         return None
     return {name: int(count) for name, count in told.items()}
-
-
-def _document(key: RunKey, tally: Tally) -> dict[str, Any]:
-    """The keys of contract §3, before anything is published."""
-    return {
-        "run_id": key.digest,
-        "as_of": key.as_of.isoformat(),
-        "model_version": key.model_version,
-        "students": tally.students,
-        "listed": tally.listed,
-        "published": False,
-        "held_back": [],
-        "reason": None,
-        "status": dict(sorted(tally.status.items())),
-        "findings": [tally.findings[student] for student in sorted(tally.findings)],
-    }
-
-
-def _decide(
-    connection: Connection, settings: Settings, run: int, key: RunKey, order: Order, document: dict[str, Any]
-) -> dict[str, Any]:
-    """Publish the run, or say why not; the caller's transaction makes it happen at once or not at all."""
-    live = publication.newest(connection)
-    pupils = publication.pupils_by_county(connection, run)
-    before = publication.pupils_by_county(connection, live.id) if live else {}
-    refusals = () if order.force else judge_size(pupils, before, settings.quality)
-    if refusals:
-        held = [HeldBack(unit, refusals[0], live.as_of if live else None) for unit in _units(pupils, before)]
-        return _finished(connection, run, REFUSED, document, held, refusals[0])
-    if live is not None and key.as_of < live.as_of and not order.republish:
-        older = f"A newer list, of {live.as_of}, is published; --republish publishes this one all the same."
-        return _finished(connection, run, STORED, document, [], older)
-    document["published"] = publication.publish(connection, run) > 0
-    return _finished(connection, run, PUBLISHED, document, publication.held_back(connection, run), None)
-
-
-def _finished(
-    connection: Connection,
-    run: int,
-    state: str,
-    document: dict[str, Any],
-    held: list[HeldBack],
-    reason: str | None,
-) -> dict[str, Any]:
-    entries = [{**unit.as_document(), "as_of": unit.as_of and unit.as_of.isoformat()} for unit in held]
-    document.update(held_back=entries, reason=reason)
-    publication.finish(connection, run, state, document)
-    return document
-
-
-def _units(pupils: dict[str, int], before: dict[str, int]) -> list[str]:
-    """The counties a refused run is about; ``all`` where not even a county is known."""
-    return [f"county:{county}" for county in sorted({*pupils, *before}) if county] or ["all"]
