@@ -92,14 +92,6 @@ def cases_of_staff(connection: Connection, staff_id: str) -> list[CareCase]:
     ]
 
 
-def load_of_unit(connection: Connection, unit: Unit, at: datetime) -> dict[str, int]:
-    """Open cases of the unit's pupils by who has them: staff_id → how many."""
-    load: dict[str, int] = {}
-    for case in cases_of_unit(connection, unit, at):
-        load[case.assigned_to] = load.get(case.assigned_to, 0) + 1
-    return load
-
-
 def shown_to(case: CareCase, day: date, rules: CareSettings = RULES) -> Level:
     """The highest level that sees the case among its overdue ones; ``staff`` if nothing is overdue."""
     days = case.overdue_days(day)

@@ -74,6 +74,11 @@ def cases_of_unit(desk: Desk, unit: Unit) -> list[CareCase]:
     return overview.cases_of_unit(desk.connection, unit, desk.at)
 
 
+def overdue_of(desk: Desk, unit: Unit) -> list[CareCase]:
+    """Those of them so long overdue that the unit's level is shown them."""
+    return overview.overdue_of(desk.connection, unit, desk.at, desk.settings.care)
+
+
 def is_overdue(desk: Desk, case: CareCase) -> bool:
     """Whether a contact was due before today."""
     return case.overdue_days(desk.at.astimezone().date()) > 0

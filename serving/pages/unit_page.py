@@ -12,7 +12,7 @@ from sqlalchemy import func
 from risk_model.explanation.words import percent
 from serving.care.cases import CareCase
 from serving.lists import Page
-from serving.pages.care_shown import cases_of_unit, follow_up, is_overdue
+from serving.pages.care_shown import cases_of_unit, follow_up, is_overdue, overdue_of
 from serving.pages.desk import Desk
 from serving.pages.offices import staff_names
 from serving.pages.published import inside, published_scores
@@ -81,7 +81,7 @@ def unit_page(desk: Desk, unit: Unit, page: Page) -> UnitShown:
         about=about(page, desk.settings.labels.horizon_days),
         listed=page.listed,
         waiting=waiting,
-        overdue=sum(is_overdue(desk, case) for case in cases),
+        overdue=len(overdue_of(desk, unit)),
         load=_load(desk, cases),
         parts_of=desk.say("school") if unit.above_school else desk.say("class"),
         parts=_parts(desk, unit),
