@@ -63,8 +63,9 @@ def score(
     if workers is not None and scheduler is not None:
         raise UsageError("--workers and --scheduler exclude each other: a cluster brings its own workers.")
     order = Order(as_of, force, republish, workers, scheduler, memory_limit)
-    _refresh_directory(office)
     with office.accounts() as accounts:
+        with accounts.stage("directory", "staff, classes and names"):
+            _refresh_directory(office)
         document = score_night(office.home, office.settings, order, office.say, accounts)
     return Result(document, _score_text(document), HELD_BACK if document["held_back"] else 0)
 
