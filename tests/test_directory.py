@@ -8,26 +8,27 @@ from datetime import UTC, date, datetime
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text
 
 from risk_model.command.main import main
 from risk_model.settings import Settings
 from serving.access.deciding import Viewer, visible, why
-from serving.access.tables import Placement
+from serving.access.tables import DirectoryDigest, DirectoryState, Placement, PupilName, UnitPlace
 from serving.accounts.sessions import sign_in
 from serving.audit.client import DirectAudit
 from serving.database import open_database
 from serving.directory.naming import names_of, unit_name
 from serving.directory.refreshing import refresh_directory
 from tests.cast import A7A, publish, settle
+from tests.databases import each_database  # noqa: F401
 from tests.registers.office import TestOffice
 
 NOW = datetime(2025, 12, 1, 4, tzinfo=UTC)
+HEADER = "student_id,school_id,started_on,class_id,grade,ended_on,end_reason\n"
 REGISTERS = {
     "schools": "school_id,name,township_id,county_id,province_id\nA,First,T1,K,P\nB,Second,,K,P\n",
     "students": "student_id,name\nS1,张三\nS2,李四\nS3,王五\nS4,赵六\nS5,钱七\n",
-    "enrolments": "student_id,school_id,started_on,class_id,grade,ended_on,end_reason\n"
-    "S1,A,2025-09-01,7A,7,,\n"
+    "enrolments": HEADER + "S1,A,2025-09-01,7A,7,,\n"
     "S2,A,2025-09-01,7A,7,,\nS2,B,2025-10-01,7C,7,,\n"  # open at two schools
     "S3,A,2025-09-01,7A,7,2025-10-31,transferred\nS3,B,2025-11-03,7C,7,,\n"
     "S4,A,2024-09-01,6A,6,2025-11-20,promoted\n"  # between two spells
@@ -78,12 +79,56 @@ def test_a_promoted_pupil_stays_his_schools_until_he_must_have_come_somewhere(of
 def test_the_same_registers_are_read_once_and_new_ones_count_at_once(office):
     refreshed(office)
     assert refreshed(office) is None
-    moved = "student_id,school_id,started_on,class_id,grade,ended_on,end_reason\n"
-    moved += "S1,A,2025-09-01,7A,7,2025-11-28,transferred\nS1,B,2025-11-29,7C,7,,\n"
+    moved = HEADER + "S1,A,2025-09-01,7A,7,2025-11-28,transferred\nS1,B,2025-11-29,7C,7,,\n"
     office.deliver("later", enrolments=moved)
     assert refreshed(office).placements == 2
     assert sees(office, "H1") == {"S2"}
     assert sees(office, "P1") == {"S1", "S2", "S3"}
+
+
+def test_only_pupils_whose_rows_differ_are_read_again(office, monkeypatch):
+    from serving.directory import reading
+
+    refreshed(office)
+    told = []
+    real = reading.read
+    monkeypatch.setattr(reading, "read", lambda *asked: told.append(real(*asked)) or told[-1])
+    office.deliver("left", enrolments=HEADER + "S3,B,2025-11-03,7C,7,2025-11-28,dropped_out\n")
+    assert refreshed(office).placements == 1
+    office.deliver("renamed", students="student_id,name\nS2,李思\n")
+    assert refreshed(office).names == 2  # the old row and the new
+    left, renamed = told
+    assert (left.endings, left.placements, left.names) == ({"S3"}, [], {})
+    assert (renamed.endings, renamed.names) == ({"S2"}, {"S2": "李思"})
+    assert sees(office, "P1", datetime(2025, 11, 29, tzinfo=UTC)) == {"S2"}
+
+
+def test_whatever_is_delivered_in_steps_ends_as_if_read_at_once(office, database):
+    """The directory brought forward by digests holds the rows of one made anew."""
+    settings = Settings(database_url=database)
+    with open_database(office.home, settings) as engine:
+        for number in range(6):
+            pupil, day = f"S{number % 5 + 1}", date(2025, 11, number + 11)
+            spell = f"{pupil},A,2025-09-01,7A,7,{day},transferred\n{pupil},B,{day},7C,7,,\n"
+            spell += f"S4,A,2024-09-01,6A,6,{day},promoted\n"  # alone how long he is his school's differs
+            name = f"{pupil},名{number}\n" if number % 2 else ""
+            office.deliver(f"day{number}", enrolments=HEADER + spell, students="student_id,name\n" + name)
+            assert refresh_directory(office.home, settings, engine).placements
+        with engine.begin() as connection:
+            forward = directory_rows(connection)
+            for table in (DirectoryDigest, DirectoryState, Placement, PupilName):
+                connection.execute(delete(table))
+        refresh_directory(office.home, settings, engine)
+        with engine.connect() as connection:
+            assert directory_rows(connection) == forward
+    assert len(forward[Placement]) > 5
+
+
+def directory_rows(connection) -> dict[type, list[tuple]]:
+    return {
+        table: sorted(map(tuple, connection.execute(select(*table.__table__.columns))), key=str)
+        for table in (Placement, PupilName, UnitPlace)
+    }
 
 
 def test_an_identifier_that_changed_keeps_the_pupils_name(office):

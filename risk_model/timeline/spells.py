@@ -29,10 +29,15 @@ def build_spells(con: duckdb.DuckDBPyConnection, day: date, since: date = date.m
 
     Stays that ended before ``since`` are left out.
     """
-    con.execute(_SPELLS, {"day": day})
+    spells_on(con, day)
     con.execute(_CLASSES)
     con.execute(_PUPILS)
     con.execute(_STAYS, {"day": day, "since": since})
+
+
+def spells_on(con: duckdb.DuckDBPyConnection, day: date) -> None:
+    """Make ``spells`` alone: enrolments with place, stage and key of the class, as known on ``day``."""
+    con.execute(_SPELLS, {"day": day})
 
 
 # A class id is unique only within a school and school year (1 August to 31 July). The year of the key is

@@ -126,6 +126,15 @@ class Grant(Base):
     until_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+class DirectoryDigest(Base):
+    """What the registers told last of all pupils whose identifiers end alike."""
+
+    __tablename__ = "directory_digests"
+
+    ending: Mapped[str] = mapped_column(String(16), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(32))
+
+
 class DirectoryState(Base):
     """What the directory was last made from."""
 

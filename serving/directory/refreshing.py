@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, delete, insert, select
 from risk_model.errors import MissingError
 from risk_model.home import Home
 from risk_model.settings import Settings
-from serving.access.tables import DirectoryState
+from serving.access.tables import DirectoryDigest, DirectoryState
 from serving.accounts.keeping import seal_unused
 from serving.database import waiting_lock
 from serving.directory.writing import Written, apply, differences
@@ -42,7 +42,8 @@ def refresh_directory(home: Home, settings: Settings, engine: Engine) -> Written
             with engine.connect() as connection:
                 if _is_of(connection, lake.snapshot, day):
                     return None
-            told = read(lake, home, settings, day)
+                before = _digests(connection)
+            told = read(lake, home, settings, day, before)
             snapshot = lake.snapshot
         with engine.connect() as connection:
             found = differences(connection, told)
@@ -56,3 +57,8 @@ def refresh_directory(home: Home, settings: Settings, engine: Engine) -> Written
 def _is_of(connection: Connection, snapshot: int, day: date) -> bool:
     state = connection.execute(select(DirectoryState.lake_snapshot, DirectoryState.day)).one_or_none()
     return state is not None and tuple(state) == (snapshot, day)
+
+
+def _digests(connection: Connection) -> dict[str, str]:
+    query = select(DirectoryDigest.ending, DirectoryDigest.digest)
+    return dict(row for row in connection.execute(query))

@@ -11,14 +11,27 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, cast
 
-from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from serving.access.posts import DATA_SCIENTIST, role_of, sees
-from serving.access.tables import Placement, Post, PupilName, Staff, UnitPlace, UnitTitle
+from serving.access.tables import DirectoryDigest, Placement, Post, PupilName, Staff, UnitPlace, UnitTitle
 from serving.access.tree import SchoolPlace, places
 from serving.bulk import insert_rows
 
 REGISTER = "register"
+ENDING = 3
+"""Last letters of an identifier by which pupils are compared together: a thousandth of those numbered."""
 PLACEMENTS = cast(Table, Placement.__table__)
 NAMES = cast(Table, PupilName.__table__)
 PLACES = cast(Table, UnitPlace.__table__)
@@ -67,6 +80,12 @@ class Told:
     names: Mapping[str, str] = field(default_factory=dict)
     staff: Sequence[Employed] | None = None
     posts: Sequence[Held] | None = None
+    classes: Collection[tuple[str, str]] = ()
+    """School and unit of classes besides those of the placements."""
+    endings: Collection[str] | None = None
+    """Placements and names are those of pupils whose identifiers end so; none: of all."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """By ending, of what is told of all its pupils."""
 
 
 @dataclass(frozen=True)
@@ -99,20 +118,26 @@ class Difference:
 
 def differences(connection: Connection, told: Told) -> list[Difference]:
     """What the large tables lack, read only: the transaction that writes it is a short one."""
-    units = places(told.schools, {(placed.school_id, placed.unit) for placed in told.placements})
+    classes = {*told.classes, *((placed.school_id, placed.unit) for placed in told.placements)}
+    units = places(told.schools, classes)
     wanted: dict[Table, Collection[tuple[Any, ...]]] = {
         PLACES: units,
         TITLES: list(told.titles.items()),
         PLACEMENTS: _distinct(told.placements),
         NAMES: list(told.names.items()),
     }
-    return [_difference(connection, table, rows) for table, rows in wanted.items()]
+    some = {PLACEMENTS, NAMES} if told.endings is not None else set()
+    return [
+        _difference(connection, table, rows, told.endings if table in some else None)
+        for table, rows in wanted.items()
+    ]
 
 
 def apply(connection: Connection, told: Told, found: Sequence[Difference]) -> Written:
     """Write what differs; nobody else writes what registers tell meanwhile."""
     for difference in found:
         _write(connection, difference)
+    _write_digests(connection, told)
     changed = {difference.table.name: len(difference) for difference in found}
     staff = 0 if told.staff is None else _write_staff(connection, told.staff)
     posts, unknown = (0, 0) if told.posts is None else _write_posts(connection, told.posts)
@@ -129,10 +154,30 @@ def _distinct(placements: Sequence[Placed]) -> list[tuple[str, str, date, date |
     return [(*key, end) for key, end in ends.items()]
 
 
-def _difference(connection: Connection, table: Table, rows: Collection[tuple[Any, ...]]) -> Difference:
-    there = {tuple(row) for row in connection.execute(select(*table.columns))}
+def _difference(
+    connection: Connection, table: Table, rows: Collection[tuple[Any, ...]], endings: Collection[str] | None
+) -> Difference:
+    query = select(*table.columns)
+    if endings is not None:
+        query = query.where(_ending(connection, table).in_(endings))
+    there = {tuple(row) for row in connection.execute(query)}
     wanted = set(rows)
     return Difference(table, there - wanted, wanted - there)
+
+
+def _ending(connection: Connection, table: Table) -> ColumnElement[str]:
+    student = table.c.student_id
+    if connection.dialect.name == "sqlite":
+        return func.substr(student, -ENDING)
+    return func.right(student, ENDING)
+
+
+def _write_digests(connection: Connection, told: Told) -> None:
+    """What was told is there now; without digests nothing is known of it."""
+    connection.execute(delete(DirectoryDigest))
+    rows = [{"ending": ending, "digest": digest} for ending, digest in told.digests.items()]
+    if rows:
+        connection.execute(insert(DirectoryDigest), rows)
 
 
 def _write(connection: Connection, difference: Difference) -> None:
