@@ -143,10 +143,22 @@ def _wait_for_the_end(sentinel: int) -> None:
     os._exit(1)
 
 
+def _demand_certificate(address: str) -> None:
+    """A client of a ``tls://`` cluster shows who it is; without this Dask would stop in the middle."""
+    from distributed import Security
+
+    if address.startswith("tls://") and not Security().get_connection_args("client").get("ssl_context"):
+        raise UsageError(
+            f"The scheduler at {address} speaks TLS and this process has no certificate. Set "
+            "DASK_DISTRIBUTED__COMM__TLS__CA_FILE and …__TLS__CLIENT__CERT and …__KEY (docs/cluster.md)."
+        )
+
+
 @contextmanager
 def _cluster(address: str) -> Iterator[Workers]:
     from distributed import Client
 
+    _demand_certificate(address)
     try:
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
 from serving.workers import InProcess, Workers, WorkersLostError
+from tests.certificates import certified
 from tests.county import COMMAND, dropout_risk, environment, simulate
 from tests.test_parts import scattered
 
+PLAIN: Mapping[str, str] = MappingProxyType({})
 SMALL = ("--memory-limit", "1GB")
 """So little that two processes take the five counties in several parts."""
 
@@ -88,10 +92,12 @@ def test_two_processes_and_many_parts_say_what_one_says(home, alone):
 
 
 @contextmanager
-def scoring(home: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+def scoring(
+    home: Path, *options: str, settings: Mapping[str, str] = PLAIN
+) -> Iterator[subprocess.Popen[bytes]]:
     run = subprocess.Popen(
         [COMMAND, "--home", str(home), "--json", "score", *options],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment() | settings, start_new_session=True,
     )  # fmt: skip
     try:
         yield run
@@ -147,21 +153,25 @@ def test_workers_end_with_a_killed_night_and_the_next_goes_on_with_its_parts(hom
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A scheduler, to which workers come and from which they go."""
-    file = tmp_path_factory.mktemp("dask") / "scheduler.json"
-    with dask(
-        "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)
-    ):
-        until(file.exists)
-        import json
+    with scheduler(tmp_path_factory.mktemp("dask")) as address:
+        yield address
 
+
+@contextmanager
+def scheduler(folder: Path, *options: str, settings: Mapping[str, str] = PLAIN) -> Iterator[str]:
+    file = folder / "scheduler.json"
+    local = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file))
+    with dask("scheduler", *local, *options, settings=settings):
+        until(file.exists)
         yield json.loads(until(file.read_text))["address"]
 
 
 @contextmanager
-def dask(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+def dask(*arguments: str, settings: Mapping[str, str] = PLAIN) -> Iterator[subprocess.Popen[bytes]]:
     run = subprocess.Popen(
         [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(), start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment() | settings,
+        start_new_session=True,
     )  # fmt: skip
     try:
         yield run
@@ -171,10 +181,9 @@ def dask(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
         run.wait()
 
 
-def dask_worker(address: str) -> Any:
-    return dask(
-        "worker", address, "--nthreads", "1", "--no-dashboard", "--no-nanny", "--local-directory", "/tmp"
-    )
+def dask_worker(address: str, settings: Mapping[str, str] = PLAIN) -> Any:
+    alone = ("--nthreads", "1", "--no-dashboard", "--no-nanny", "--local-directory", "/tmp")
+    return dask("worker", address, *alone, settings=settings)
 
 
 @pytest.mark.slow
@@ -189,6 +198,24 @@ def test_a_dask_cluster_says_what_one_process_says_although_a_worker_is_killed(h
         _, said = run.communicate()
     assert run.returncode in (0, 6), said.decode()
     assert parts_made(home) > 1
+    assert left_behind(home, dropout_risk(home, "score").document) == alone
+
+
+@pytest.mark.slow
+def test_over_tls_the_lists_are_the_same_and_who_has_no_certificate_is_refused(home, alone, tmp_path):
+    ours, theirs = certified(tmp_path / "ours"), certified(tmp_path / "theirs")
+    with scheduler(tmp_path, "--protocol", "tls", settings=ours) as address, dask_worker(address, ours):
+        assert address.startswith("tls://127.0.0.1")
+        asked = ("--scheduler", address, "--memory-limit", "500MB")
+        for settings in (PLAIN, theirs):
+            with scoring(home, *asked, settings=settings) as run:
+                _, said = run.communicate()
+            assert run.returncode == 2, said.decode()
+            assert b"Traceback" not in said
+        assert not parts_made(home)
+        with scoring(home, *asked, settings=ours) as run:
+            _, said = run.communicate()
+    assert run.returncode in (0, 6), said.decode()
     assert left_behind(home, dropout_risk(home, "score").document) == alone
 
 
