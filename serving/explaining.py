@@ -23,6 +23,7 @@ from serving.archive import read_evidence
 from serving.asking import answer_what_if
 from serving.changes import Part, changes_between
 from serving.pruning import demand_kept
+from serving.seats import of_pupils
 from serving.tables import PUBLISHED, STORED, Published, Run, Score
 
 KEPT = (PUBLISHED, STORED)
@@ -113,7 +114,7 @@ def _newest_identifier(home: Home, settings: Settings, student_id: str) -> str |
 
 def _score(connection: Connection, student_id: str, as_of: date | None) -> Any | None:
     """The pupil's published score, or the latest one of any run by ``as_of``; None without one."""
-    query = _scores().where(Score.student_id == student_id)
+    query = of_pupils(_scores(), [student_id])
     if as_of is None:
         live = and_(Published.school_id == Score.school_id, Published.run == Score.run)
         query = query.join(Published, live)
@@ -125,7 +126,7 @@ def _score(connection: Connection, student_id: str, as_of: date | None) -> Any |
 def _score_before(connection: Connection, now: Any) -> Any | None:
     """The pupil's latest score of an earlier run; runs without a score of the pupil are passed over."""
     earlier = or_(Run.as_of < now.as_of, and_(Run.as_of == now.as_of, Run.id < now.run))
-    query = _scores().where(Score.student_id == now.student_id, Score.risk.is_not(None), earlier)
+    query = of_pupils(_scores(), [now.student_id]).where(Score.risk.is_not(None), earlier)
     return connection.execute(query.order_by(Run.as_of.desc(), Run.id.desc()).limit(1)).one_or_none()
 
 

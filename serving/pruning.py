@@ -41,7 +41,7 @@ ROWS = 3_000
 """Rows per transaction, or one school: some hundredths of a second."""
 LONGEST_PAUSE = 0.05
 """Seconds between two transactions, as long as the last took: readers of SQLite come in between."""
-LOADED = ("scores", "run_schools", "runs", "flips", "published")
+LOADED = ("scores", "seats", "run_schools", "runs", "flips", "published")
 GONE = (PRUNING, PRUNED)
 
 

@@ -38,6 +38,7 @@ from risk_model.errors import RiskModelError
 from risk_model.quality import HeldBack, Listed, Turnover
 from serving.bulk import insert_rows
 from serving.pruning import forget
+from serving.seats import seat
 from serving.tables import STAGED, Flip, Publication, Published, Run, RunSchool, Score
 
 BATCH = 20_000
@@ -129,6 +130,8 @@ def stage(engine: Engine, run: int, rows: Sequence[Row], schools: Sequence[dict[
         batch = [(run, *row) for row in rows[start : start + BATCH]]
         with engine.begin() as connection:
             insert_rows(connection, SCORES, batch)
+    with engine.begin() as connection:
+        seat(connection, run, list(digests))
     if schools:
         entries = [
             {"run": run, **school, "checksum": digests.get(school["school_id"], NOBODY)} for school in schools

@@ -77,10 +77,13 @@ class RunSchool(Base):
 
 
 class Score(Base):
-    """One pupil in one run: a row of the list. No names; reasons as ``explanation.packing`` keeps them."""
+    """One pupil in one run: a row of the list. No names; reasons as ``explanation.packing`` keeps them.
+
+    From a pupil to his rows: :mod:`serving.seats`.
+    """
 
     __tablename__ = "scores"
-    __table_args__ = (Index("scores_of_student", "student_id", "run"), {"sqlite_with_rowid": False})
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy reads it so
 
     run: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
     school_id: Mapped[str] = mapped_column(Identifier, primary_key=True)
@@ -96,6 +99,16 @@ class Score(Base):
     rank_in_class: Mapped[int | None] = mapped_column()
     listed: Mapped[bool] = mapped_column()
     reasons: Mapped[str] = mapped_column(Text)
+
+
+class Seat(Base):
+    """A school at which a pupil was in some run."""
+
+    __tablename__ = "seats"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy reads it so
+
+    student_id: Mapped[str] = mapped_column(Identifier, primary_key=True)
+    school_id: Mapped[str] = mapped_column(Identifier, primary_key=True)
 
 
 class Publication(Base):

@@ -16,6 +16,7 @@ from serving.api.care import care_of
 from serving.api.documents import Explanation, Student, WhatIfAnswer
 from serving.directory.naming import names_of
 from serving.explaining import KEPT, explain
+from serving.seats import of_pupils
 from serving.tables import Run, Score
 from serving.web.policy import sees_pupil
 from serving.web.problems import not_found
@@ -114,7 +115,7 @@ def _has_score(connection: Connection, student_id: str) -> bool:
     query = select(Score.run).join(
         Published, (Published.school_id == Score.school_id) & (Published.run == Score.run)
     )
-    return connection.execute(query.where(Score.student_id == student_id).limit(1)).first() is not None
+    return connection.execute(of_pupils(query, [student_id]).limit(1)).first() is not None
 
 
 def _identity(connection: Connection, student_id: str, told: dict[str, Any] | None) -> dict[str, Any]:
@@ -129,9 +130,8 @@ def _identity(connection: Connection, student_id: str, told: dict[str, Any] | No
 def _history(connection: Connection, student_id: str) -> list[dict[str, Any]]:
     columns = (Run.as_of, Score.risk, Score.rank, Score.listed, Score.status, Run.model_version)
     query = (
-        select(*columns)
-        .join(Run, Run.id == Score.run)
-        .where(Score.student_id == student_id, Run.state.in_(KEPT))
+        of_pupils(select(*columns).join(Run, Run.id == Score.run), [student_id])
+        .where(Run.state.in_(KEPT))
         .order_by(Run.as_of.desc(), Run.id.desc())
         .limit(SHOWN_RUNS)
     )

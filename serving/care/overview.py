@@ -15,7 +15,8 @@ from serving.care.steps import RULES
 from serving.care.tables import CLOSED, OPEN, CaseRow, NoteRow, StepRow
 from serving.care.writing import naive, today
 from serving.lists import inside
-from serving.tables import PRUNED, PUBLISHED, Run, RunSchool, Score
+from serving.seats import of_pupils
+from serving.tables import PRUNED, PUBLISHED, Run, RunSchool, Score, Seat
 from serving.units import Unit
 
 AT_ONCE = 5_000
@@ -65,16 +66,27 @@ def cases_of_unit(
     A pupil who is in no list any more belongs where the last published list had him.
     """
     last = (
-        select(Score.student_id, func.max(Score.run).label("run"))
-        .join(Run, and_(Run.id == Score.run, Run.state.in_((PUBLISHED, PRUNED))))
-        .where(Score.student_id.in_(select(CaseRow.student_id)))
+        of_pupils(
+            select(Score.student_id, func.max(Score.run).label("run")).join(
+                Run, and_(Run.id == Score.run, Run.state.in_((PUBLISHED, PRUNED)))
+            ),
+            select(CaseRow.student_id),
+        )
         .group_by(Score.student_id)
         .subquery()
     )
     query = (
         select(CaseRow.__table__)
         .join(last, last.c.student_id == CaseRow.student_id)
-        .join(Score, and_(Score.run == last.c.run, Score.student_id == last.c.student_id))
+        .join(Seat, Seat.student_id == last.c.student_id)
+        .join(
+            Score,
+            and_(
+                Score.run == last.c.run,
+                Score.school_id == Seat.school_id,
+                Score.student_id == last.c.student_id,
+            ),
+        )
         .join(RunSchool, and_(RunSchool.run == Score.run, RunSchool.school_id == Score.school_id))
         .where(CaseRow.state == (CLOSED if closed else OPEN), inside(unit))
         .order_by(CaseRow.closed_on.desc() if closed else CaseRow.due_on, CaseRow.id)

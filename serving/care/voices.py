@@ -14,6 +14,7 @@ from risk_model.errors import MissingError, RiskModelError, UsageError
 from serving.care.cases import case_of, reads_restricted
 from serving.care.tables import OPEN, NominationRow, NoteRow, ObjectionRow
 from serving.care.writing import naive, one_of, said
+from serving.seats import of_pupils
 from serving.tables import Published, Score
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ def _since(connection: Connection, objection: Objection) -> Objection:
 
 def _score(connection: Connection, student_id: str) -> Any | None:
     live = and_(Published.school_id == Score.school_id, Published.run == Score.run)
-    query = select(Score.run, Score.risk).join(Published, live).where(Score.student_id == student_id)
+    query = of_pupils(select(Score.run, Score.risk).join(Published, live), [student_id])
     return connection.execute(query.order_by(Score.run.desc()).limit(1)).one_or_none()
 
 

@@ -115,11 +115,12 @@ def _changed(
 
 def _still_here(desk: Desk, own: Sequence[OwnUnit], student_ids: Sequence[str]) -> set[str]:
     from serving.pages.published import inside, published_scores
+    from serving.seats import of_pupils
     from serving.tables import Score
 
     found: set[str] = set()
     for unit in own:
-        query = published_scores(Score.student_id).where(inside(unit.unit), Score.student_id.in_(student_ids))
+        query = of_pupils(published_scores(Score.student_id), student_ids).where(inside(unit.unit))
         found |= set(desk.connection.execute(query).scalars())
     return found
 

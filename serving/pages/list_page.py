@@ -16,6 +16,7 @@ from serving.pages.care_shown import Worry, follow_up, worries
 from serving.pages.desk import Desk
 from serving.pages.published import class_sizes, inside, published_scores
 from serving.pages.shown import About, Row, about, class_name, rows_shown, unit_name
+from serving.seats import of_pupils
 from serving.tables import Score
 from serving.units import Unit
 
@@ -118,9 +119,8 @@ def whole_classes(desk: Desk, page: Page) -> list[WholeClass]:
 def class_keys(desk: Desk, page: Page) -> dict[tuple[str, str], str]:
     """The key of each class on the page, by school and class."""
     ids = [row["student_id"] for row in page.rows]
-    query = published_scores(Score.school_id, Score.class_id, Score.class_key).where(
-        Score.student_id.in_(ids), Score.class_id.is_not(None)
-    )
+    query = of_pupils(published_scores(Score.school_id, Score.class_id, Score.class_key), ids)
+    query = query.where(Score.class_id.is_not(None))
     return {(school, name): key for school, name, key in desk.connection.execute(query.distinct())}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, true
 
 from serving.lists import PLACE_OF
+from serving.seats import of_pupils
 from serving.tables import PUBLISHED, STORED, Published, Run, RunSchool, Score
 from serving.units import Unit
 
@@ -36,7 +37,7 @@ def inside(unit: Unit) -> ColumnElement[bool]:
 def published_score(connection: Connection, student_id: str) -> Any | None:
     """The pupil's published score with model and school name; the later one of two schools."""
     columns = (Score.__table__, Run.as_of, Run.model_digest, RunSchool.name.label("school_name"))
-    query = published_scores(*columns).where(Score.student_id == student_id)
+    query = of_pupils(published_scores(*columns), [student_id])
     return connection.execute(query.order_by(Run.as_of.desc(), Run.id.desc()).limit(1)).one_or_none()
 
 
@@ -59,9 +60,8 @@ def class_sizes(connection: Connection, class_keys: Sequence[str]) -> dict[str, 
 def risk_on(connection: Connection, student_id: str, day: date) -> float | None:
     """The pupil's latest score of a run as of ``day`` or before."""
     query = (
-        select(Score.risk)
-        .join(Run, Run.id == Score.run)
-        .where(Score.student_id == student_id, Run.as_of <= day, Run.state.in_((PUBLISHED, STORED)))
+        of_pupils(select(Score.risk).join(Run, Run.id == Score.run), [student_id])
+        .where(Run.as_of <= day, Run.state.in_((PUBLISHED, STORED)))
         .where(Score.risk.is_not(None))
         .order_by(Run.as_of.desc(), Run.id.desc())
         .limit(1)

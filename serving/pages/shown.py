@@ -15,6 +15,7 @@ from serving.care.overview import FollowUp
 from serving.directory.naming import names_of
 from serving.lists import RANK_OF, Page, published_page
 from serving.pages.desk import Desk
+from serving.seats import of_pupils
 from serving.tables import PUBLISHED, STORED, Published, Run, RunSchool, Score
 from serving.units import Unit
 
@@ -156,9 +157,8 @@ def histories(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> dict
     """Scores of earlier runs by pupil."""
     ids = [row["student_id"] for row in rows if row["risk"] is not None]
     query = (
-        select(Score.student_id, Score.risk, Run.as_of)
-        .join(Run, Run.id == Score.run)
-        .where(Score.student_id.in_(ids), Score.risk.is_not(None), Run.state.in_((PUBLISHED, STORED)))
+        of_pupils(select(Score.student_id, Score.risk, Run.as_of).join(Run, Run.id == Score.run), ids)
+        .where(Score.risk.is_not(None), Run.state.in_((PUBLISHED, STORED)))
         .order_by(Run.as_of, Run.id)
     )
     told: dict[str, dict[date, float]] = {}
