@@ -4,6 +4,8 @@ BIN := .venv/bin
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
 export DO_NOT_TRACK := true
+# Commands are started hundreds of times by the tests: what is compiled once is kept, whatever the machine's habit.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo test lint bench soak lock clean
 
