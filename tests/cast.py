@@ -16,12 +16,13 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, update
 
 from serving import publication
 from serving.access.deciding import Viewer
 from serving.access.tree import SchoolPlace
 from serving.accounts.keeping import create_account
+from serving.accounts.tables import Account
 from serving.directory.writing import Employed, Held, Placed, Told, Written, write
 from serving.publication import COLUMNS
 from serving.tables import PUBLISHED
@@ -95,17 +96,22 @@ def told() -> Told:
     return Told(SCHOOLS, TITLES, PLACEMENTS, NAMES, staff, POSTS)
 
 
-def settle(connection: Connection, with_password: tuple[str, ...] = ()) -> Written:
+def settle(
+    connection: Connection, with_password: tuple[str, ...] = (), first_password: tuple[str, ...] = ()
+) -> Written:
     """Enter the cast, an account for each of the staff and the administrator ``keeper``.
 
-    Hashing takes 20 ms: only the staff named ``with_password`` can sign in by :data:`PASSWORD`.
+    Hashing takes 20 ms: only the staff named ``with_password`` can sign in by :data:`PASSWORD`; those named
+    ``first_password`` have yet to choose one of their own.
     """
     written = write(connection, told())
     for staff_id, login in LOGINS.items():
-        password = PASSWORD if staff_id in with_password else None
+        password = PASSWORD if staff_id in (*with_password, *first_password) else None
         create_account(connection, login, NOW, staff_id=staff_id, password=password)
     password = PASSWORD if ADMINISTRATOR in with_password else None
     create_account(connection, ADMINISTRATOR, NOW, administrator=True, password=password)
+    chosen = Account.login.in_([LOGINS.get(name, name) for name in with_password])
+    connection.execute(update(Account).where(chosen).values(must_change=False))
     return written
 
 

@@ -40,6 +40,8 @@ from tests.nights import FEATURES, OFFICE, CountyOffice, SnapshotLake, bundle, s
 
 ORIGIN = "https://testserver"
 WITH_PASSWORD = ("T-CHEN", "T-OLD", "P-A", "O-T1", "O-K", "D-K", "keeper")
+FIRST_PASSWORD = ("T-ZHAO",)
+"""The class teacher of A 7B has yet to choose a password of his own."""
 CARED_FOR = ("S-MEI", "S-HAO", "S-LAN", "S-YING")
 FEW_CASTMATES = 30
 """Made-up pupils of each class besides the cast, so that classes are as large as real ones."""
@@ -253,7 +255,7 @@ def classmates() -> list[dict[str, Any]]:
 def settled(home: Home, settings: Settings) -> dict[str, int]:
     """Enter the cast and open a care case for some; the cases' numbers by pupil."""
     with open_database(home, settings) as engine, engine.begin() as connection:
-        cast.settle(connection, with_password=WITH_PASSWORD)
+        cast.settle(connection, with_password=WITH_PASSWORD, first_password=FIRST_PASSWORD)
         connection.execute(insert(Placement), classmates())
         teacher = cast.viewer(connection, "T-CHEN")
         return {pupil: open_case(connection, teacher, pupil, "T-CHEN", cast.NOW).id for pupil in CARED_FOR}

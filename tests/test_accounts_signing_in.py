@@ -36,7 +36,7 @@ HALF_A_YEAR = timedelta(days=184)
 def engine(tmp_path, database):
     with open_database(Home(tmp_path), Settings(database_url=database)) as engine:
         with engine.begin() as connection:
-            settle(connection, with_password=("T-CHEN", "keeper"))
+            settle(connection, with_password=("keeper",), first_password=("T-CHEN",))
         yield engine
 
 

@@ -260,6 +260,8 @@ def test_sample_users_sign_in_and_see_their_own(office):
     assert [one["role"] for one in people] == ["class_teacher", "principal", "county"]
     assert people[0]["unit"] == A7A
     assert all(may_sign_in(office.home, one["login"], one["password"]) for one in people)
+    listed = {row["login"]: row["must_change"] for row in run(office.home, "users", "list")}
+    assert not any(listed[one["login"]] for one in people), "who tries the service out chooses nothing first"
     again = run(office.home, "users", "sample")
     assert not may_sign_in(office.home, "teacher", people[0]["password"])
     assert may_sign_in(office.home, "teacher", again[0]["password"])

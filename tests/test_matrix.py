@@ -216,6 +216,31 @@ OPEN_ROUTES = {
 }  # fmt: skip
 
 
+def unchosen(rig: Rig) -> list[str]:
+    """Routes that let in the teacher of A 7B, who has yet to choose a password of his own."""
+    found = []
+    for route in routes_of(rig.app):
+        if route.path in OPEN_ROUTES | BEFORE_OWN_PASSWORD:
+            continue
+        for method, variant in product(route.methods or (), range(len(VARIANTS))):
+            got = asked(rig, Cell(method, route.path, "T-ZHAO", "sibling class", variant))
+            led = got.status_code == 303 and got.headers["location"] == "/password"
+            told = got.status_code == 403 and '"change_password"' in got.text
+            if not (led or told):
+                found.append(f"{method} {route.path} lets in before a password was chosen")
+    return found
+
+
+BEFORE_OWN_PASSWORD = {"/password", "/sign-out", "/language"}
+
+
+def test_a_first_password_opens_no_route_but_the_choice_of_another(sqlite_rig: Rig) -> None:
+    """Whatever route is added says the same to whoever signed in by a password of the office's making."""
+    assert unchosen(sqlite_rig) == []
+    policies = {route.path: policy_of(route.endpoint) for route in routes_of(sqlite_rig.app)}
+    assert {path for path, policy in policies.items() if policy.before_own_password} == BEFORE_OWN_PASSWORD
+
+
 def wrong_people(rig: Rig) -> list[str]:
     """A teacher at the data scientist's, a data scientist at the lists, a token without its scope."""
     scientist, machine = (
@@ -285,13 +310,13 @@ def test_a_deleted_check_is_seen(sqlite_rig: Rig, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", ["_demand_known", "demand_own_page"])
+@pytest.mark.parametrize("part", ["_demand_known", "demand_own_page", "demand_own_password"])
 def test_a_deleted_part_of_the_guard_is_seen(
     sqlite_rig: Rig, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
-    """Without the demand for a sign-in or for a form of our own, cells turn red."""
+    """Without the demand for a sign-in, a form of our own or a password of one's own, cells turn red."""
     monkeypatch.setattr(guard, part, lambda *_: None)
-    assert strangers(sqlite_rig) + forged(sqlite_rig) != []
+    assert strangers(sqlite_rig) + forged(sqlite_rig) + unchosen(sqlite_rig) != []
 
 
 @pytest.mark.slow

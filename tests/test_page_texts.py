@@ -9,7 +9,8 @@ from babel.messages.pofile import read_po
 
 from serving.pages.rendering import day_text, environment, render
 from serving.pages.translations import LOCALE, translations
-from tests.catalogs import PAGES, texts_of_pages
+from serving.refusing import RefusedError
+from tests.catalogs import CARE, PAGES, SERVING, all_texts, texts_of_pages, texts_of_refusals
 
 PLACES = re.compile(r"%\(\w+\)s|%%")
 
@@ -19,16 +20,41 @@ def chinese():
         return read_po(file, locale="zh")
 
 
-def test_every_text_of_the_pages_is_translated():
+def missing(texts):
+    """Texts without a translation, and where they are used."""
     catalog = chinese()
-    missing = {
+    return {
         message: place
-        for message, place in texts_of_pages().items()
+        for message, place in texts.items()
         if (found := catalog.get(message if isinstance(message, str) else message[0])) is None
         or not any([found.string] if isinstance(found.string, str) else found.string)
         or found.fuzzy
     }
-    assert missing == {}
+
+
+def test_every_text_of_the_pages_is_translated():
+    assert missing(all_texts()) == {}
+
+
+def test_every_refusal_of_care_is_translated():
+    """And there is none of a kind that would stay English."""
+    refusals = texts_of_refusals()
+    assert "Before a case closes, say whether you agree with the reasons: review it first." in refusals
+    assert "what was agreed" in refusals
+    assert missing(refusals) == {}
+    places = [*CARE.glob("*.py"), SERVING / "access" / "granting.py", SERVING / "accounts" / "passwords.py"]
+    assert [place.name for place in places if "UsageError(" in place.read_text()] == []
+
+
+def test_a_refusal_nobody_translated_is_noticed(tmp_path):
+    (tmp_path / "new.py").write_text('raise RefusedError("Nobody translated %(this)s", this=1)')
+    assert list(missing(texts_of_refusals(tmp_path))) == ["Nobody translated %(this)s"]
+
+
+def test_a_refusal_is_told_in_the_language_of_its_reader():
+    refusal = RefusedError("Say %(what)s: it is empty.", what="what was agreed")
+    assert str(refusal) == refusal.said("en") == "Say what was agreed: it is empty."
+    assert refusal.said("zh") == "请填写约定内容，此项不能为空。"
 
 
 def test_a_text_nobody_translated_is_noticed(tmp_path):
@@ -38,7 +64,7 @@ def test_a_text_nobody_translated_is_noticed(tmp_path):
 
 
 def test_no_translation_is_left_over():
-    used = {message if isinstance(message, str) else message[0] for message in texts_of_pages()}
+    used = {message if isinstance(message, str) else message[0] for message in all_texts()}
     kept = {
         message.id if isinstance(message.id, str) else message.id[0] for message in chinese() if message.id
     }

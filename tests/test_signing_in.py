@@ -97,17 +97,63 @@ def test_a_copied_cookie_is_worth_nothing_after_signing_out(rig: Rig) -> None:
 def test_another_password_ends_all_sessions(sqlite_rig: Rig) -> None:
     """And begins a new one; the password so far is demanded, and its wrong guesses are few a minute."""
     one, other = sqlite_rig.signed_in("O-T1"), sqlite_rig.signed_in("O-T1")
-    assert (
-        one.post("/password", data={"password": "wrong-wrong", "new": "blue-lamp-river-9"}).status_code == 403
-    )
-    assert one.post("/password", data={"password": cast.PASSWORD, "new": "short"}).status_code == 422
-    changed = one.post("/password", data={"password": cast.PASSWORD, "new": "blue-lamp-river-9"})
+    assert change(one, "blue-lamp-river-9", password="wrong-wrong").status_code == 403
+    assert change(one, "short").status_code == 422
+    changed = change(one, "blue-lamp-river-9")
     assert changed.status_code == 303
     session = Caller(sqlite_rig.client, cookie=value(cookies(changed)["__Host-session"]))
     assert session.get("/password").status_code == 200
     assert [caller.get("/password").status_code for caller in (one, other)] == [401, 401]
-    tries = [session.post("/password", data={"password": "x", "new": "y"}).status_code for _ in range(6)]
+    assert [entry.action for entry in sqlite_rig.audit.entries[-2:]] == ["password", "sign_in"]
+    tries = [change(session, "y", password="x").status_code for _ in range(6)]
     assert tries[-1] == 429
+
+
+def change(caller: Caller, new: str, *, again: str | None = None, password: str = cast.PASSWORD, **more):
+    """Ask for another password."""
+    told = {"password": password, "new": new, "again": new if again is None else again}
+    return caller.post("/password", data=told, **more)
+
+
+@pytest.mark.parametrize(
+    ("new", "again", "said"),
+    [
+        ("blue-lamp", None, "密码须为10至256个字符"),
+        ("abababababab", None, "密码至少含5个不同字符"),
+        ("my-p-a-river-stone", None, "密码中含有账号"),
+        ("blue-lamp-river-9", "blue-lamp-river-8", "两次输入的新密码不一致"),
+        ("blue-lamp-river-9", cast.PASSWORD, "两次输入的新密码不一致"),
+    ],
+)
+def test_a_poor_password_is_refused_in_the_readers_language(sqlite_rig: Rig, new, again, said) -> None:
+    """Short, monotonous, the login, mistyped: said in the form, in Chinese to Chinese readers."""
+    headers = {"accept": "text/html", "accept-language": "zh"}
+    got = change(sqlite_rig.signed_in("P-A"), new, again=again, headers=headers)
+    assert got.status_code == 422
+    assert said in got.text
+
+
+def test_the_first_password_opens_nothing_but_the_choice_of_another(sqlite_rig: Rig) -> None:
+    """Zhao's was made by the office: pages lead to the form, the API says so, and the same will not do."""
+    zhao = sqlite_rig.signed_in("T-ZHAO")
+    page = {"accept": "text/html"}
+    for place in ("/", "/pupils/S-HAO", "/pupils/S-MEI", "/units/class:A:7B:2025/list"):
+        got = zhao.get(place, headers=page)
+        assert (got.status_code, got.headers["location"]) == (303, "/password")
+    said = zhao.get("/api/v1/students/S-HAO")
+    assert (said.status_code, said.json()["code"]) == (403, "change_password")
+    assert said.headers["content-type"] == "application/problem+json"
+    assert said.content == zhao.get("/api/v1/students/S-MEI").content
+    form = zhao.get("/password", headers=page).text
+    assert "Somebody else made the password" in form
+    assert 'name="again"' in form
+    assert change(zhao, cast.PASSWORD).status_code == 422
+    changed = change(zhao, "blue-lamp-river-9")
+    assert (changed.status_code, changed.headers["location"]) == (303, "/")
+    own = Caller(sqlite_rig.client, cookie=value(cookies(changed)["__Host-session"]))
+    assert own.get("/api/v1/students/S-HAO").status_code == 200
+    assert "Somebody else made the password" not in own.get("/password", headers=page).text
+    assert zhao.get("/password").status_code == 401
 
 
 @pytest.mark.parametrize(

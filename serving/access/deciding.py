@@ -37,6 +37,8 @@ class Viewer:
     scopes: frozenset[str] = frozenset()
     unit: str | None = None
     """The only unit a machine's token is for."""
+    must_change: bool = False
+    """Signed in by a password that somebody else made, and has to choose another first."""
 
     @property
     def sees_pupils(self) -> bool:

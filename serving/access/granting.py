@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
 
-from risk_model.errors import MissingError, UsageError
+from risk_model.errors import MissingError
 from serving.access.deciding import Viewer, in_force
 from serving.access.tables import Grant, Placement, Post, Staff
+from serving.refusing import RefusedError
 
 BREAK_GLASS = timedelta(hours=3)
 SHORTEST_WHY = 10
@@ -26,14 +27,18 @@ def open_break_glass(
 
     Raises
     ------
-    UsageError
+    RefusedError
         The reason is too short, or too long, to be one.
     MissingError
         The viewer may not, or there is no such pupil: which of both is not told.
     """
     reason = " ".join(why.split())
     if not SHORTEST_WHY <= len(reason) <= LONGEST_WHY:
-        raise UsageError(f"Write why, in {SHORTEST_WHY} to {LONGEST_WHY:,} characters; it is kept for good.")
+        raise RefusedError(
+            "Write why, in %(least)s to %(most)s characters; it is kept for good.",
+            least=SHORTEST_WHY,
+            most=f"{LONGEST_WHY:,}",
+        )
     pupil = select(Placement.student_id).where(Placement.student_id == student_id).limit(1)
     if not _sees_somebody(connection, viewer, at) or connection.execute(pupil).first() is None:
         raise MissingError("There is no such pupil.")

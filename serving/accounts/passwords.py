@@ -9,7 +9,8 @@ from functools import cache
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
-from risk_model.errors import RiskModelError, UsageError
+from risk_model.errors import RiskModelError
+from serving.refusing import RefusedError
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -20,6 +21,8 @@ WAIT_SECONDS = 5.0
 """…so long."""
 SHORTEST = 10
 LONGEST = 256
+FEWEST_SIGNS = 5
+"""Different signs a password has at least: "1111111111" is soon guessed."""
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 """Of generated passwords: none that is read as another."""
 _places = BoundedSemaphore(AT_ONCE)
@@ -45,15 +48,21 @@ def hashed(password: str, login: str = "") -> str:
 
     Raises
     ------
-    UsageError
-        The password is too short, too long, or the login itself.
+    RefusedError
+        The password is too short or too long, has too few different signs, or holds the login.
     TooBusyError
         No place among those that hash became free.
     """
     if not SHORTEST <= len(password) <= LONGEST:
-        raise UsageError(f"A password has {SHORTEST} to {LONGEST} characters; choose another.")
+        raise RefusedError(
+            "A password has %(least)s to %(most)s characters; choose another.", least=SHORTEST, most=LONGEST
+        )
+    if len(set(password)) < FEWEST_SIGNS:
+        raise RefusedError(
+            "A password has at least %(few)s different signs; choose another.", few=FEWEST_SIGNS
+        )
     if login and login.casefold() in password.casefold():
-        raise UsageError("The password holds the login; choose another.")
+        raise RefusedError("The password holds the login; choose another.")
     with place_to_hash():
         return _hasher().hash(password)
 

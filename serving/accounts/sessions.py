@@ -94,6 +94,7 @@ def session_viewer(connection: Connection, opaque: str, at: datetime) -> Viewer 
         staff_id=found.staff_id,
         administrator=found.administrator,
         data_scientist=_is_data_scientist(connection, found.staff_id, at),
+        must_change=found.must_change,
     )
 
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, insert, update
 from sqlalchemy.exc import IntegrityError
 
-from risk_model.errors import UsageError
 from risk_model.settings import CareSettings
 from serving.care.cases import CareCase, ChangedMeanwhileError, case_of, case_with, steps_since
 from serving.care.tables import CLOSED, OPEN, CaseRow, StepRow
 from serving.care.texts import CONTACT_KINDS, JUDGEMENTS, OUTCOMES, PLANS
 from serving.care.writing import known, naive, one_of, said, today
+from serving.refusing import RefusedError
 
 if TYPE_CHECKING:
     from serving.access.deciding import Viewer
@@ -74,7 +74,8 @@ def plan(
 ) -> CareCase:  # fmt: skip
     """What is to be done about reasons of a family; ``text`` usually began as its template."""
     step = {
-        "kind": "plan", "family": one_of(PLANS, family, "family of reasons"), "text": said(text, "plan"),
+        "kind": "plan", "family": one_of(PLANS, family, "family of reasons"),
+        "text": said(text, "what is to be done"),
         "restricted": restricted, "next_on": _coming(next_on, at),
     }  # fmt: skip
     return _change(connection, viewer, case_id, version, at, step, {"due_on": next_on} if next_on else {})
@@ -98,7 +99,7 @@ def contact(
     """A contact on ``day``: with whom, what was agreed, and when the next one is due."""
     case = case_with(connection, case_id)
     if not case.opened_on - timedelta(days=31) <= day <= today(at):
-        raise UsageError("The day of a contact lies within the case, and not ahead.")
+        raise RefusedError("The day of a contact lies within the case, and not ahead.")
     step = {
         "kind": "contact", "day": day, "contact_kind": one_of(CONTACT_KINDS, kind, "kind of contact"),
         "with_whom": said(with_whom, "with whom")[:200], "text": said(agreed, "what was agreed"),
@@ -128,11 +129,11 @@ def close(
 
     Raises
     ------
-    UsageError
+    RefusedError
         The reasons were not reviewed, or the outcome is unknown.
     """
     if case_with(connection, case_id).judgement is None:
-        raise UsageError("Before a case closes, say whether you agree with the reasons: review it first.")
+        raise RefusedError("Before a case closes, say whether you agree with the reasons: review it first.")
     one_of(OUTCOMES, outcome, "outcome")
     step = {"kind": "closed", "word": outcome, "text": said(text), "restricted": restricted}
     values = {"state": CLOSED, "outcome": outcome, "closed_on": today(at), "due_on": None}
@@ -146,7 +147,7 @@ def _change(
     """One step, if nobody made one since ``version``: the row's own count decides, in the database."""
     case = case_with(connection, case_id)
     if case.version == version and case.state == CLOSED:
-        raise UsageError("This case is closed. Open another one for the pupil.")
+        raise RefusedError("This case is closed. Open another one for the pupil.")
     seen = update(CaseRow).where(CaseRow.id == case_id, CaseRow.version == version)
     if not connection.execute(seen.values(version=version + 1, **values)).rowcount:
         raise ChangedMeanwhileError(case_with(connection, case_id), steps_since(connection, case_id, version))
@@ -165,5 +166,5 @@ def _write(
 def _coming(next_on: date | None, at: datetime) -> date | None:
     day = today(at)
     if next_on is not None and not day <= next_on <= day + timedelta(days=366):
-        raise UsageError("The next day lies ahead, within a year.")
+        raise RefusedError("The next day lies ahead, within a year.")
     return next_on

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, and_, insert, select, update
 
-from risk_model.errors import MissingError, RiskModelError, UsageError
+from risk_model.errors import MissingError, RiskModelError
 from serving.care.cases import case_of, reads_restricted
 from serving.care.tables import OPEN, NominationRow, NoteRow, ObjectionRow
 from serving.care.writing import naive, one_of, said
+from serving.refusing import RefusedError
 from serving.seats import of_pupils
 from serving.tables import Published, Score
 
@@ -144,7 +145,7 @@ def object_to(
 ) -> Objection:
     """Say that a fact about the pupil is wrong; ``fact`` names the feature or the register's column."""
     if not 0 < len(said(fact, "which fact is wrong")) <= 128:
-        raise UsageError("Name the fact by its feature or column.")
+        raise RefusedError("Name the fact by its feature or column.")
     score = _score(connection, student_id)
     values = {
         "student_id": student_id, "fact": fact, "text": said(text, "what is wrong"), "at": naive(at),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
-from risk_model.errors import UsageError
+from serving.refusing import RefusedError
 
 LONGEST = 4000
 """Characters of a text."""
@@ -17,16 +17,20 @@ def said(text: str, what: str | None = None) -> str:
 
     Raises
     ------
-    UsageError
+    RefusedError
         It is too long, empty where something must be said, or holds what no database can keep.
     """
     text = text.strip()
     if len(text) > LONGEST:
-        raise UsageError(f"A text has at most {LONGEST:,} characters, this one {len(text):,}. Shorten it.")
+        raise RefusedError(
+            "A text has at most %(most)s characters, this one %(length)s. Shorten it.",
+            most=f"{LONGEST:,}",
+            length=f"{len(text):,}",
+        )
     if "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise UsageError("The text holds characters that cannot be kept. Type it again.")
+        raise RefusedError("The text holds characters that cannot be kept. Type it again.")
     if what is not None and not text:
-        raise UsageError(f"Say {what}: it is empty.")
+        raise RefusedError("Say %(what)s: it is empty.", what=what)
     return text
 
 
@@ -35,18 +39,18 @@ def one_of(words: Mapping[str, Any], word: str, what: str) -> str:
 
     Raises
     ------
-    UsageError
+    RefusedError
         It is none.
     """
     if word not in words:
-        raise UsageError(f"{word!r} is no {what}. Choose one of {', '.join(words)}.")
+        raise RefusedError("This is no %(what)s. Choose one of %(words)s.", what=what, words=", ".join(words))
     return word
 
 
 def known(staff_id: str) -> str:
     """The identifier of a member of staff, as it can be kept."""
     if not 0 < len(said(staff_id)) <= 128:
-        raise UsageError("Name who is to care: the identifier of a member of staff.")
+        raise RefusedError("Name who is to care: the identifier of a member of staff.")
     return staff_id
 
 

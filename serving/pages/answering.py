@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
@@ -15,6 +14,7 @@ from serving.pages.desk import Desk
 from serving.pages.pupil_page import Pupil, pupil_page
 from serving.pages.translations import LANGUAGES
 from serving.web.language import language_of
+from serving.web.problems import STATUS, Code
 
 StudentId = Annotated[str, Path(min_length=1, max_length=128)]
 
@@ -79,20 +79,25 @@ def pupil_or_absent(desk: Desk, student_id: str) -> Pupil:
     return found
 
 
-def problem_page(request: Request, status: int, title: str, detail: str) -> Response:
-    """An error for people; it says nothing of what was asked for. Who is not signed in goes to sign in."""
-    if status == HTTPStatus.UNAUTHORIZED:
+def problem_page(request: Request, code: Code, title: str, detail: str) -> Response:
+    """An error for people; it says nothing of what was asked for.
+
+    Who is not signed in goes to sign in, and who has a password of somebody else's making to choose another.
+    """
+    if code == "sign_in":
         return RedirectResponse(f"/sign-in?{urlencode({'next': _where(request)})}", 303)
+    if code == "change_password":
+        return RedirectResponse("/password", 303)
     language = language_of(request)
     shell = Shell(csrf="", path="/", signed_in=False)
     page = rendering.render("problem", language, shell=shell, problem={"title": title, "detail": detail})
-    return HTMLResponse(page, status, PRIVATE)
+    return HTMLResponse(page, STATUS[code], PRIVATE)
 
 
 def form_page(request: Request, name: str, *, status: int = 200, csrf: str, **content: Any) -> Response:
     """Sign-in and password, as the routes of signing in ask for them (``serving/web/forms.py``)."""
     shell = Shell(csrf=csrf, path="/", signed_in=name != "sign_in", sees_pupils=name != "sign_in")
-    told = {"next": "/", "oidc": False, "refused": None, **content}
+    told = {"next": "/", "oidc": False, "refused": None, "demanded": False, **content}
     asked = request.query_params.get("language")  # nobody is signed in yet to choose one
     language = asked if asked in LANGUAGES else language_of(request)
     page = rendering.render(name, language, shell=shell, **told)

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy import select
 
-from risk_model.errors import UsageError
 from serving.access.granting import end_care, grant_care
 from serving.access.tables import Staff
 from serving.care import steps, voices
@@ -17,6 +16,7 @@ from serving.care.cases import CareCase, ChangedMeanwhileError, case_of, pupil_o
 from serving.pages.answering import StudentId, back_to, desk_of, pupil_or_absent, shown
 from serving.pages.desk import Desk
 from serving.pages.pupil_page import refused_of
+from serving.refusing import RefusedError
 from serving.web.policy import sees_pupil
 from serving.web.problems import not_found
 
@@ -194,4 +194,4 @@ def _changed(
 def _demand_staff(desk: Desk, staff_id: str) -> None:
     serves = select(Staff.staff_id).where(Staff.staff_id == staff_id, ~Staff.has_left)
     if desk.connection.execute(serves).first() is None:
-        raise UsageError("There is no such member of staff. Choose one from the list.")
+        raise RefusedError("There is no such member of staff. Choose one from the list.")

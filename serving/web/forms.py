@@ -25,6 +25,7 @@ SAID = {
         "change": "Change password",
         "now": "Password so far",
         "new": "New password",
+        "again": "New password, again",
         "refused": "Login or password are wrong, or the account is closed.",
         "recorded": "This service shows data of minors. Every look is recorded.",
     },
@@ -36,6 +37,7 @@ SAID = {
         "change": "修改密码",
         "now": "当前密码",
         "new": "新密码",
+        "again": "再次输入新密码",
         "refused": "账号或密码错误，或账号已停用。",
         "recorded": "本服务显示未成年人数据，每次查看都会被记录。",
     },
@@ -51,7 +53,9 @@ PAGE = """<!doctype html><html lang="{{ language }}"><meta charset="utf-8">
 <p><label>{{ said.now }} <input type="password" name="password" autocomplete="current-password" required
  maxlength="256"></label></p>
 <p><label>{{ said.new }} <input type="password" name="new" autocomplete="new-password" required minlength="10"
- maxlength="256"></label></p>{% endif %}
+ maxlength="256"></label></p>
+<p><label>{{ said.again }} <input type="password" name="again" autocomplete="new-password" required
+ minlength="10" maxlength="256"></label></p>{% endif %}
 <p><button>{{ said[title] }}</button></p></form>
 {% if oidc %}<p><a href="/sign-in?provider=oidc&amp;next={{ next|urlencode }}">{{ said.oidc }}</a></p>
 {% endif %}

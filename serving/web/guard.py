@@ -30,6 +30,7 @@ from serving.audit.entries import Entry
 from serving.care.cases import pupil_of_case
 from serving.web.cookies import FORM, OPAQUE, SESSION, form_token, read_cookie
 from serving.web.csrf import SAFE, demand_own_page, token_sent
+from serving.web.first_password import demand_own_password
 from serving.web.language import language_of
 from serving.web.limits import demand_within
 from serving.web.policy import Policy, policy_of
@@ -76,6 +77,7 @@ def _guarded(request: Request, token: str | None) -> Iterator[None]:
     state.csrf = form_token(caller.secret) if caller.secret and caller.by_cookie else None
     if not policy.is_open:
         _demand_known(caller, policy)
+    demand_own_password(caller.viewer, policy)
     if caller.by_cookie and request.method not in SAFE:
         demand_own_page(request, caller.secret, token)
     state.reason = _passed(request, service, policy, caller.viewer)

@@ -55,6 +55,8 @@ class Policy:
     """Whether the answer tells of single pupils; if not, whoever sees aggregates of the unit may call."""
     per_minute: int | None = None
     """Calls by one account, over all workers; none: no limit of its own."""
+    before_own_password: bool = False
+    """Whether it is open to somebody who has yet to choose a password of their own."""
 
     @property
     def is_open(self) -> bool:
@@ -72,9 +74,12 @@ def static(endpoint: Endpoint) -> Endpoint:
     return _declare(endpoint, Policy("static"))
 
 
-def signed_in(endpoint: Endpoint | None = None, *, per_minute: int | None = None) -> Any:
+def signed_in(
+    endpoint: Endpoint | None = None, *, per_minute: int | None = None, before_own_password: bool = False
+) -> Any:
     """People who are signed in, on what is their own."""
-    return _decorator(Policy("signed_in", per_minute=per_minute), endpoint)
+    policy = Policy("signed_in", per_minute=per_minute, before_own_password=before_own_password)
+    return _decorator(policy, endpoint)
 
 
 def sees_pupil(

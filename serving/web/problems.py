@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 
 from risk_model.errors import RiskModelError, UsageError
 from risk_model.explanation.words import Language
+from serving.refusing import RefusedError
 from serving.web.cookies import SESSION, read_cookie
 from serving.web.policy import policy_of
 
@@ -26,7 +27,7 @@ MEDIA_TYPE = "application/problem+json"
 LOG = logging.getLogger(__name__)
 Code = Literal[
     "not_found", "sign_in", "forbidden", "not_allowed", "too_large", "too_many", "invalid", "cross_origin",
-    "not_ready", "wrong", "changed", "moved_on", "unreadable",
+    "not_ready", "wrong", "changed", "moved_on", "unreadable", "change_password",
 ]  # fmt: skip
 STATUS: Mapping[Code, int] = {
     "not_found": 404,
@@ -42,6 +43,7 @@ STATUS: Mapping[Code, int] = {
     "changed": 409,
     "moved_on": 409,
     "unreadable": 400,
+    "change_password": 403,
 }
 SAID: Mapping[Code, Mapping[Language, tuple[str, str]]] = {
     "not_found": {
@@ -102,6 +104,13 @@ SAID: Mapping[Code, Mapping[Language, tuple[str, str]]] = {
         "en": ("Unreadable request", "The body cannot be read as what its Content-Type says."),
         "zh": ("无法读取请求", "请求内容与其 Content-Type 不符。"),
     },
+    "change_password": {
+        "en": (
+            "Choose a password first",
+            "Somebody else made your password. Choose one at /password.",
+        ),
+        "zh": ("请先修改密码", "您的密码由他人设置，请先在 /password 修改。"),
+    },
 }
 
 
@@ -133,6 +142,7 @@ def answer(request: Request, problem: ProblemError) -> Response:
     title, detail = SAID[problem.code][language_of(request)]
     body = {
         "type": "about:blank",
+        "code": problem.code,
         "title": title,
         "status": STATUS[problem.code],
         "detail": problem.detail or detail,
@@ -142,7 +152,7 @@ def answer(request: Request, problem: ProblemError) -> Response:
     return Response(content, STATUS[problem.code], problem.headers, MEDIA_TYPE)
 
 
-def problem_of(error: Exception) -> ProblemError:
+def problem_of(error: Exception, language: Language) -> ProblemError:
     """What an error of ours means to who asks; anything unknown is ``wrong`` and tells nothing."""
     match error:
         case ProblemError():
@@ -151,6 +161,8 @@ def problem_of(error: Exception) -> ProblemError:
             return ProblemError("invalid", errors=[_place_of(one) for one in error.errors()[:20]])
         case HTTPException():
             return _of_framework(error)
+        case RefusedError():
+            return ProblemError("invalid", detail=error.said(language), errors=[])
         case UsageError():
             return ProblemError("invalid", detail=str(error), errors=[])
         case RiskModelError():  # a model, a record, a provider that is not there, or a lock that is held
@@ -166,7 +178,11 @@ def install_problems(app: FastAPI) -> None:
 
 
 async def _handle(request: Request, error: Exception) -> Response:
-    problem = ProblemError("sign_in", headers=CHALLENGE) if _of_stranger(request) else problem_of(error)
+    problem = (
+        ProblemError("sign_in", headers=CHALLENGE)
+        if _of_stranger(request)
+        else problem_of(error, _language(request))
+    )
     if STATUS[problem.code] >= 500:
         log_error(error, request.scope)
     return await _page_or_problem(request, problem)
@@ -185,7 +201,7 @@ async def _page_or_problem(request: Request, problem: ProblemError) -> Response:
     page = getattr(request.app.state, "problem_page", None)
     if page is not None and not request.url.path.startswith("/api/") and _wants_page(request):
         title, detail = SAID[problem.code][_language(request)]
-        found: Response = page(request, STATUS[problem.code], title, problem.detail or detail)
+        found: Response = page(request, problem.code, title, problem.detail or detail)
         found.headers.update(problem.headers)
         return found
     return answer(request, problem)

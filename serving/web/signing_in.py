@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from risk_model.errors import UsageError
 from serving.accounts.keeping import account_of, set_password
-from serving.accounts.passwords import matches
+from serving.accounts.passwords import matches, place_to_hash
 from serving.accounts.sessions import Session, sign_in, sign_out
 from serving.audit.entries import Entry
+from serving.refusing import RefusedError
 from serving.web import oidc
 from serving.web.cookies import FORM, SESSION, drop_cookie, form_token, new_secret, read_cookie, set_cookie
 from serving.web.forms import form_page, refusal
@@ -48,7 +48,7 @@ def sign_in_form(
         session, place = oidc.finish(request, code, state)
         if session is None:
             return _refused(request, place)
-        return _signed_in(request, session, place, by_password=False)
+        return _signed_in(request, session, place)
     return _form(request, next)
 
 
@@ -66,7 +66,7 @@ def sign_in_with_password(request: Request, login: Login, password: Password, ne
 
 
 @router.post("/sign-out")
-@signed_in
+@signed_in(before_own_password=True)
 def sign_out_here(request: Request) -> Response:
     """End the session for good: its cookie opens nothing any more, wherever it was copied to."""
     sign_out(request.state.connection, request.state.secret, request.state.at)
@@ -77,30 +77,34 @@ def sign_out_here(request: Request) -> Response:
 
 
 @router.get("/password")
-@signed_in
+@signed_in(before_own_password=True)
 def password_form(request: Request) -> Response:
     """The form for another password."""
-    return form_page(request, "password", csrf=request.state.csrf)
+    return _password_form(request)
 
 
 @router.post("/password")
-@signed_in(per_minute=PASSWORDS_PER_MINUTE)
-def change_password(request: Request, password: Password, new: Password) -> Response:
+@signed_in(per_minute=PASSWORDS_PER_MINUTE, before_own_password=True)
+def change_password(request: Request, password: Password, new: Password, again: Password) -> Response:
     """Another password for whoever knows the one so far; all sessions end, and one begins anew."""
     state = request.state
     connection = state.connection
-    if not matches(account_of(connection, state.viewer.login).password, password):
-        return form_page(request, "password", status=403, csrf=state.csrf, refused=refusal(request))
+    with place_to_hash():
+        right = matches(account_of(connection, state.viewer.login).password, password)
+    if not right:
+        return _password_form(request, 403, refusal(request))
     try:
+        _demand_another(password, new, again)
         set_password(connection, state.viewer.account_id, new, state.at)
-    except UsageError as error:
-        return form_page(request, "password", status=422, csrf=state.csrf, refused=str(error))
+    except RefusedError as error:
+        return _password_form(request, 422, error.said(state.language))
+    service_of(request).audit.record([Entry(state.viewer.account_id, "password")])
     session = sign_in(connection, state.viewer.login, new, state.at, _client(request))
     return _signed_in(request, session, "/") if session else RedirectResponse("/sign-in", 303)
 
 
 @router.post("/language")
-@signed_in
+@signed_in(before_own_password=True)
 def choose_language(
     request: Request, language: Annotated[Literal["en", "zh"], Form()], next: Place = "/"
 ) -> Response:
@@ -136,10 +140,24 @@ def _form(request: Request, place: str, status: int = 200, refused: str | None =
     return response
 
 
-def _signed_in(request: Request, session: Session, place: str, *, by_password: bool = True) -> Response:
+def _password_form(request: Request, status: int = 200, refused: str | None = None) -> Response:
+    state = request.state
+    told = {"csrf": state.csrf, "refused": refused, "demanded": state.viewer.must_change}
+    return form_page(request, "password", status=status, **told)
+
+
+def _demand_another(password: str, new: str, again: str) -> None:
+    """Raise RefusedError if the new password was mistyped, or is the one so far."""
+    if new != again:
+        raise RefusedError("The new password was not typed the same twice; type it again.")
+    if new == password:
+        raise RefusedError("This is the password so far; choose another.")
+
+
+def _signed_in(request: Request, session: Session, place: str) -> Response:
     """Always a new cookie, so that one planted before is worth nothing."""
     service_of(request).audit.record([Entry(session.account_id, "sign_in")])
-    response = RedirectResponse("/password" if session.must_change and by_password else own_place(place), 303)
+    response = RedirectResponse("/password" if session.must_change else own_place(place), 303)
     set_cookie(request, response, SESSION, session.opaque)
     drop_cookie(request, response, FORM)
     return response
