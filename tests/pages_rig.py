@@ -83,8 +83,9 @@ class Reader:
             path, headers={"accept": "text/html", "cookie": cookies}, follow_redirects=False
         )
 
-    def post(self, path: str, **form: Any) -> Any:
-        headers = {"accept": "text/html", "origin": ORIGIN, "cookie": f"session={self.session}"}
+    def post(self, path: str, language: str = "en", **form: Any) -> Any:
+        cookies = f"language={language}; session={self.session}"
+        headers = {"accept": "text/html", "origin": ORIGIN, "cookie": cookies}
         told = {"csrf": form_token(self.session or ""), **form}
         return self.client.post(path, data=told, headers=headers, follow_redirects=False)
 

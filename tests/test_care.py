@@ -276,9 +276,27 @@ def test_a_nomination_stands_beside_the_model_and_can_be_taken_back_by_who_made_
     [told] = voices.nominations_of(connection, [PUPIL, "A7A01"])[PUPIL]
     assert (told.text, told.staff_id) == ("she has stopped talking", "T-lin")
     with pytest.raises(MissingError):
-        voices.withdraw_nomination(connection, COLLEAGUE, number, NOON)
-    voices.withdraw_nomination(connection, TEACHER, number, NOON)
+        voices.withdraw_nomination(connection, COLLEAGUE, PUPIL, number, "not so", NOON)
+    with pytest.raises(MissingError):
+        voices.withdraw_nomination(connection, TEACHER, "A7A01", number, "not of this pupil", NOON)
+    with pytest.raises(UsageError):
+        voices.withdraw_nomination(connection, TEACHER, PUPIL, number, "  ", NOON)
+    voices.withdraw_nomination(connection, TEACHER, PUPIL, number, "she talks again", NOON)
     assert voices.nominations_of(connection, [PUPIL]) == {}
+    [kept] = voices.nominations_of(connection, [PUPIL], withdrawn=True)[PUPIL]
+    assert (kept.text, kept.withdrawn_why) == ("she has stopped talking", "she talks again")
+    assert kept.withdrawn_by == TEACHER.account_id
+
+
+def test_the_class_teacher_takes_back_what_a_colleague_said_and_nobody_else_does(connection):
+    """A principal, who stands above, leaves it to who said it and to who knows the class."""
+    number = voices.nominate(connection, COLLEAGUE, PUPIL, "she has stopped talking", NOON)
+    for reason in (None, "principal", "county", "care"):
+        with pytest.raises(MissingError):
+            voices.withdraw_nomination(connection, TEACHER, PUPIL, number, "settled", NOON, reason=reason)
+    voices.withdraw_nomination(connection, TEACHER, PUPIL, number, "settled", NOON, reason="class_teacher")
+    with pytest.raises(MissingError):
+        voices.withdraw_nomination(connection, COLLEAGUE, PUPIL, number, "twice", NOON)
 
 
 def test_an_objection_is_answered_once_and_shows_the_risk_before_and_after(office, engine):

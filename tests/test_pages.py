@@ -40,7 +40,8 @@ def unit(name: str, more: str = "") -> str:
 def all_pages(service, pupil):
     places = service.places
     return {
-        "chen": ["/", unit(places.own_class), unit(places.own_class, "/list"), "/password"],
+        "chen": ["/", unit(places.own_class), unit(places.own_class, "/list"), "/password",
+            "/break-glass"],
         "principal": [
             "/", unit(places.school), unit(places.school, "/list?family=attendance&care=none"),
             unit(places.school, "/pack"), f"/pupils/{pupil}", f"/pupils/{pupil}/print",
@@ -271,6 +272,96 @@ def test_a_worry_and_an_objection_are_shown(service):
     assert "She has grown &lt;silent&gt;" in reader.get(unit(service.places.school, "/list")).text
 
 
+def number_in(page, name):
+    """The hidden number of a form."""
+    return re.findall(rf'name="{name}" value="(\d+)"', page)
+
+
+def test_an_objection_is_answered_by_the_principal_once_and_told_beside_the_fact(service):
+    pupil = service.listed(service.places.school)[1]
+    page, officer, principal = f"/pupils/{pupil}", service.reader("officer"), service.reader("principal")
+    officer.post(f"{page}/objection", fact="absence_30", text="He was at a contest")
+    told = principal.get(page).text
+    assert "objection: open" in told
+    [number], form = number_in(told, "objection"), {"version": 1, "text": "Five days were a contest"}
+    assert (
+        principal.post(f"{page}/objection/answer", objection=number, state="maybe", **form).status_code == 422
+    )
+    assert (
+        principal.post(f"{page}/objection/answer", objection=9999, state="corrected", **form).status_code
+        == 404
+    )
+    answered = principal.post(f"{page}/objection/answer", objection=number, state="corrected", **form)
+    assert (answered.status_code, answered.headers["location"]) == (303, f"{page}#voices")
+    late = officer.post(
+        f"{page}/objection/answer", objection=number, state="refused", version=1, text="No <b>"
+    )
+    assert late.status_code == 409
+    assert "Yours was: No &lt;b&gt;" in late.text
+    told = officer.get(page).text
+    assert "objection: upheld and put right" in told
+    assert "Answer: Five days were a contest" in told
+    assert number_in(told, "objection") == []
+    assert "异议：成立，已更正" in officer.get(page, "zh").text
+
+
+def test_who_has_no_duty_answers_no_objection(service):
+    """The class teacher may object, sees the state, and gets neither form nor way to answer."""
+    teacher, pupil = service.reader("chen"), of_own_class(service)
+    page = f"/pupils/{pupil}"
+    teacher.post(f"{page}/objection", fact="absence_30", text="She was ill")
+    told = teacher.get(page).text
+    assert "objection: open" in told
+    assert number_in(told, "objection") == []
+    [number] = number_in(service.reader("principal").get(page).text, "objection")
+    answer = {"objection": number, "version": 1, "state": "refused", "text": "no"}
+    assert teacher.post(f"{page}/objection/answer", **answer).status_code == 403
+    foreign = service.listed(service.places.school)[1]
+    assert (
+        service.reader("principal").post(f"/pupils/{foreign}/objection/answer", **answer).status_code == 404
+    )
+
+
+def test_a_worry_is_taken_back_with_its_reason(service):
+    """By the class teacher, though the principal said it; not by the colleague of the county."""
+    teacher, pupil = service.reader("chen"), of_own_class(service)
+    page, principal, officer = f"/pupils/{pupil}", service.reader("principal"), service.reader("officer")
+    principal.post(f"{page}/nomination", why="He sits alone at noon")
+    told = teacher.get(page).text
+    assert "He sits alone at noon" in told
+    number = number_in(told, "nomination")[-1]
+    assert number_in(officer.get(page).text, "nomination") == []
+    assert officer.post(f"{page}/nomination/withdraw", nomination=number, why="no").status_code == 404
+    done = teacher.post(f"{page}/nomination/withdraw", nomination=number, why="He has friends again")
+    assert done.status_code == 303
+    told = principal.get(page).text
+    assert "Taken back by 陈老师: He has friends again" in told
+    assert number not in number_in(told, "nomination")
+    assert teacher.post(f"{page}/nomination/withdraw", nomination=number, why="again").status_code == 404
+    listed = principal.get(unit(service.places.school, "/list")).text
+    assert "He sits alone at noon" not in listed
+
+
+def of_own_class(service):
+    """A listed pupil of the teacher's class."""
+    key = service.places.own_class.partition(":")[2]
+    with service.engine.connect() as connection:
+        query = select(Score.student_id).where(Score.class_key == key, Score.listed, Score.risk.is_not(None))
+        return connection.execute(query.order_by(Score.student_id)).scalars().first()
+
+
+def test_a_refusal_of_care_is_told_in_chinese_on_a_chinese_page(service):
+    """A contact of tomorrow: the browser refuses it, and so does the service, in the reader's words."""
+    principal, pupil = service.reader("principal"), service.listed(service.places.school)[2]
+    principal.post(f"/pupils/{pupil}/care/open", assigned_to="chen")
+    form = {"case": number_in(principal.get(f"/pupils/{pupil}").text, "case")[0], "version": 1}
+    contact = {"day": "2026-07-01", "how": "phone", "with_whom": "mother", "text": "calls back"}
+    refused = principal.post(f"/pupils/{pupil}/care/contact", language="zh", **form, **contact)
+    assert refused.status_code == 422
+    assert "联系日期应在帮扶期间之内，且不晚于今天。" in refused.text
+    assert "The day of a contact" not in refused.text
+
+
 def test_another_pupils_case_cannot_be_changed_through_this_pupils_page(service):
     first, second = service.listed(service.places.school)[3:5]
     reader = service.reader("principal")
@@ -291,6 +382,19 @@ def test_looks_are_shown_with_their_reason(service, pupil):
     service.reader("officer").get(f"/pupils/{pupil}")
     page = service.reader("principal").get(f"/pupils/{pupil}").text
     assert re.search(r"周干事 <span class=\"soft\">\(county officer\)", page)
+
+
+def test_who_works_with_a_pupil_sees_that_the_glass_was_broken(service, pupil):
+    """The neighbour's principal, until when for her, and the reason for everybody who may see the page."""
+    neighbour, page = service.reader("neighbour"), f"/pupils/{pupil}"
+    assert neighbour.get(page).status_code == 404
+    why = "She asked me for help at the bus stop."
+    assert neighbour.post("/break-glass", student_id=pupil, why=why).headers["location"] == page
+    assert "紧急查看：仅对您开放，至2026" in neighbour.get(page, "zh").text
+    seen = service.reader("principal").get(page).text
+    assert f"马校长: {why}" in seen
+    assert re.search(r"马校长 <span class=\"soft\">\(asked to see the pupil in an emergency\)", seen)
+    assert re.search(r"马校长 <span class=\"soft\">\(opened in an emergency, with a reason on record\)", seen)
 
 
 def test_where_the_registers_are_not_kept_the_page_says_so(service, pupil, monkeypatch):

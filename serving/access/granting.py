@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
 
@@ -40,11 +41,22 @@ def open_break_glass(
             most=f"{LONGEST_WHY:,}",
         )
     pupil = select(Placement.student_id).where(Placement.student_id == student_id).limit(1)
-    if not _sees_somebody(connection, viewer, at) or connection.execute(pupil).first() is None:
+    if not may_break_glass(connection, viewer, at) or connection.execute(pupil).first() is None:
         raise MissingError("There is no such pupil.")
     until = at + BREAK_GLASS
     _grant(connection, str(viewer.staff_id), student_id, "break_glass", at, until, reason)
     return until
+
+
+def broken_glasses(connection: Connection, student_id: str, limit: int) -> list[Any]:
+    """Who broke the glass for a pupil, newest first: rows of ``from_at``, ``name`` and ``why``."""
+    query = (
+        select(Grant.from_at, Staff.name, Grant.why)
+        .join(Staff, Staff.staff_id == Grant.staff_id)
+        .where(Grant.student_id == student_id, Grant.kind == "break_glass")
+        .order_by(Grant.id.desc())
+    )
+    return list(connection.execute(query.limit(limit)))
 
 
 def grant_care(connection: Connection, staff_id: str, student_id: str, at: datetime) -> None:
@@ -65,7 +77,8 @@ def _open_care(staff_id: str, student_id: str, at: datetime) -> tuple[ColumnElem
     return (Grant.staff_id == staff_id, Grant.student_id == student_id, Grant.kind == "care", running)
 
 
-def _sees_somebody(connection: Connection, viewer: Viewer, at: datetime) -> bool:
+def may_break_glass(connection: Connection, viewer: Viewer, at: datetime) -> bool:
+    """Whether the viewer is a member of staff who sees pupils by a post today."""
     if viewer.kind != "person" or not viewer.sees_pupils:
         return False
     held = (

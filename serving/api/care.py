@@ -29,6 +29,7 @@ from serving.web.shapes import Identifier, Line, Number, Text, is_identifier
 router = APIRouter(prefix=API, tags=["care"])
 CHANGES_PER_MINUTE = 120
 GLASSES_PER_MINUTE = 5
+ACCOUNTS = frozenset({"account_id", "answered_by", "withdrawn_by"})
 Word = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[a-z_]+$")]
 Day = Annotated[date, Field(ge=date(1990, 1, 1), le=date(2200, 1, 1))]
 
@@ -218,7 +219,7 @@ def _step(step: Step) -> dict[str, Any]:
 
 def _plain(record: dict[str, Any]) -> dict[str, Any]:
     """Days and times as text; account numbers mean nothing outside."""
-    kept = {name: value for name, value in record.items() if name not in ("account_id", "answered_by")}
+    kept = {name: value for name, value in record.items() if name not in ACCOUNTS}
     return {
         name: value.isoformat() if isinstance(value, date | datetime) else value
         for name, value in kept.items()

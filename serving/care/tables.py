@@ -105,6 +105,9 @@ class NominationRow(Base):
     staff_id: Mapped[str | None] = mapped_column(Identifier)
     text: Mapped[str] = mapped_column(Text)
     withdrawn_at: Mapped[datetime | None] = mapped_column()
+    withdrawn_by: Mapped[int | None] = mapped_column(BigInteger)
+    """Account that took it back: who made it, or the class teacher."""
+    withdrawn_why: Mapped[str | None] = mapped_column(Text)
 
 
 class ObjectionRow(Base):

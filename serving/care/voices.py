@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, and_, insert, select, update
 
 from risk_model.errors import MissingError, RiskModelError
-from serving.care.cases import case_of, reads_restricted
+from serving.care.cases import ABOVE, case_of, reads_restricted
 from serving.care.tables import OPEN, NominationRow, NoteRow, ObjectionRow
 from serving.care.writing import naive, one_of, said
 from serving.refusing import RefusedError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CORRECTED = "corrected"
 REFUSED = "refused"
+CLASS_TEACHER = "class_teacher"
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class Nomination:
     staff_id: str | None
     text: str
     withdrawn_at: datetime | None
+    withdrawn_by: int | None = None
+    withdrawn_why: str | None = None
 
 
 @dataclass(frozen=True)
@@ -114,26 +117,36 @@ def nominate(connection: Connection, viewer: Viewer, student_id: str, why: str, 
     )
 
 
-def withdraw_nomination(connection: Connection, viewer: Viewer, nomination_id: int, at: datetime) -> None:
-    """Take back one's own nomination.
+def withdraw_nomination(
+    connection: Connection, viewer: Viewer, student_id: str, nomination_id: int, why: str, at: datetime,
+    *, reason: str | None = None,
+) -> None:  # fmt: skip
+    """Take back one's own nomination, or as class teacher (``reason`` of access) anybody's; ``why`` is kept.
 
     Raises
     ------
     MissingError
-        The viewer has no such nomination in force.
+        The pupil has no such nomination in force that is the viewer's to take back.
     """
-    own = and_(NominationRow.id == nomination_id, NominationRow.account_id == viewer.account_id)
-    statement = update(NominationRow).where(own, NominationRow.withdrawn_at.is_(None))
-    if not connection.execute(statement.values(withdrawn_at=naive(at))).rowcount:
+    values = {
+        "withdrawn_at": naive(at), "withdrawn_by": viewer.account_id,
+        "withdrawn_why": said(why, "why it is taken back"),
+    }  # fmt: skip
+    asked = and_(NominationRow.id == nomination_id, NominationRow.student_id == student_id)
+    statement = update(NominationRow).where(asked, NominationRow.withdrawn_at.is_(None))
+    if reason != CLASS_TEACHER:
+        statement = statement.where(NominationRow.account_id == viewer.account_id)
+    if not connection.execute(statement.values(values)).rowcount:
         raise MissingError("There is no such nomination of yours. Look at the pupil's page.")
 
 
-def nominations_of(connection: Connection, student_ids: Sequence[str]) -> dict[str, list[Nomination]]:
-    """Nominations in force by pupil, newest first."""
-    table = NominationRow.__table__
-    query = select(table).where(
-        NominationRow.student_id.in_(student_ids), NominationRow.withdrawn_at.is_(None)
-    )
+def nominations_of(
+    connection: Connection, student_ids: Sequence[str], *, withdrawn: bool = False
+) -> dict[str, list[Nomination]]:
+    """Nominations in force by pupil, newest first; with ``withdrawn`` those taken back, too."""
+    query = select(NominationRow.__table__).where(NominationRow.student_id.in_(student_ids))
+    if not withdrawn:
+        query = query.where(NominationRow.withdrawn_at.is_(None))
     found = defaultdict(list)
     for row in connection.execute(query.order_by(NominationRow.id.desc())).mappings():
         found[row["student_id"]].append(Nomination(**row))
@@ -154,6 +167,12 @@ def object_to(
     }  # fmt: skip
     made = connection.execute(insert(ObjectionRow).values(values).returning(ObjectionRow.id)).scalar_one()
     return objection_with(connection, made)
+
+
+def may_answer(reason: str | None) -> bool:
+    """Whether it is the viewer's duty to answer objections, by the kind of the access reason: the principal's
+    and that of the offices above."""
+    return reason in ABOVE
 
 
 def answer_objection(

@@ -66,9 +66,9 @@ def shell_of(desk: Desk) -> Shell:
     )
 
 
-def back_to(student_id: str) -> Response:
-    """After a change the page is read anew, so that "reload" does not send the form again."""
-    return RedirectResponse(f"/pupils/{quote(student_id, safe='')}#care", 303)
+def back_to(student_id: str, part: str = "care") -> Response:
+    """After a change the page is read anew at ``part``, so that "reload" does not send the form again."""
+    return RedirectResponse(f"/pupils/{quote(student_id, safe='')}#{part}", 303)
 
 
 def pupil_or_absent(desk: Desk, student_id: str) -> Pupil:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy import select
 
+from risk_model.errors import MissingError
 from serving.access.granting import end_care, grant_care
 from serving.access.tables import Staff
 from serving.care import steps, voices
@@ -18,14 +19,14 @@ from serving.pages.desk import Desk
 from serving.pages.pupil_page import refused_of
 from serving.refusing import RefusedError
 from serving.web.policy import sees_pupil
-from serving.web.problems import not_found
+from serving.web.problems import ProblemError, not_found
 
 Text = Annotated[str, Form(min_length=1, max_length=4000)]
 Free = Annotated[str, Form(max_length=4000)]
 Word = Annotated[str, Form(min_length=1, max_length=128)]
 Line = Annotated[str, Form(min_length=1, max_length=200)]
 Version = Annotated[int, Form(ge=1, le=1_000_000)]
-Case = Annotated[int, Form(ge=1, le=2**62)]
+Number = Annotated[int, Form(ge=1, le=2**62)]
 Day = Annotated[date, Form()]
 MaybeDay = Annotated[date | None, Form()]
 Flag = Annotated[bool, Form()]
@@ -61,7 +62,7 @@ def open_case(request: Request, student_id: StudentId, assigned_to: Word) -> Res
 
 @_cares("care/assign")
 def assign(
-    request: Request, student_id: StudentId, case: Case, version: Version, assigned_to: Word
+    request: Request, student_id: StudentId, case: Number, version: Version, assigned_to: Word
 ) -> Response:
     """The case is given to somebody else, and with it the sight of the pupil."""
     desk = _of_case(request, student_id, case)
@@ -82,7 +83,7 @@ def assign(
 def plan(
     request: Request,
     student_id: StudentId,
-    case: Case,
+    case: Number,
     version: Version,
     family: Word,
     text: Text,
@@ -100,7 +101,7 @@ def plan(
 def contact(
     request: Request,
     student_id: StudentId,
-    case: Case,
+    case: Number,
     version: Version,
     day: Day,
     how: Word,
@@ -121,7 +122,7 @@ def contact(
 
 @_cares("care/review")
 def review(
-    request: Request, student_id: StudentId, case: Case, version: Version, judgement: Word, text: Free = ""
+    request: Request, student_id: StudentId, case: Number, version: Version, judgement: Word, text: Free = ""
 ) -> Response:
     """Whether who knows the child agrees with the reasons."""
     desk = _of_case(request, student_id, case)
@@ -133,7 +134,7 @@ def review(
 
 @_cares("care/close")
 def close(
-    request: Request, student_id: StudentId, case: Case, version: Version, outcome: Word, text: Free = ""
+    request: Request, student_id: StudentId, case: Number, version: Version, outcome: Word, text: Free = ""
 ) -> Response:
     """What came of it; who had the case sees the pupil by it no longer."""
     desk = _of_case(request, student_id, case)
@@ -159,7 +160,7 @@ def nominate(request: Request, student_id: StudentId, why: Text) -> Response:
     """A teacher's own worry."""
     desk = desk_of(request)
     voices.nominate(desk.connection, desk.viewer, student_id, why, desk.at)
-    return back_to(student_id)
+    return back_to(student_id, "voices")
 
 
 @_cares("objection")
@@ -167,7 +168,37 @@ def object_to(request: Request, student_id: StudentId, fact: Word, text: Text) -
     """A fact is contested."""
     desk = desk_of(request)
     voices.object_to(desk.connection, desk.viewer, student_id, fact, text, desk.at)
-    return back_to(student_id)
+    return back_to(student_id, "voices")
+
+
+@_cares("nomination/withdraw")
+def withdraw_nomination(request: Request, student_id: StudentId, nomination: Number, why: Text) -> Response:
+    """A worry is taken back by who said it, or by the class teacher; the reason is kept."""
+    desk = desk_of(request)
+    theirs = desk.connection, desk.viewer, student_id, nomination, why, desk.at
+    try:
+        voices.withdraw_nomination(*theirs, reason=desk.reason_kind)
+    except MissingError:
+        raise not_found() from None
+    return back_to(student_id, "voices")
+
+
+@_cares("objection/answer")
+def answer_objection(
+    request: Request, student_id: StudentId, objection: Number, version: Version, state: Word, text: Text
+) -> Response:
+    """An objection is upheld or not, by the principal or an office above, once."""
+    desk = desk_of(request)
+    if not voices.may_answer(desk.reason_kind):
+        raise ProblemError("forbidden")
+    if voices.pupil_of_objection(desk.connection, objection) != student_id:
+        raise not_found()
+    try:
+        voices.answer_objection(desk.connection, desk.viewer, objection, version, state, text, desk.at)
+    except voices.AnsweredMeanwhileError:
+        refused = refused_of(pupil_or_absent(desk, student_id), "answer", {"text": text})
+        return shown(desk, "pupil", status=409, pupil=refused)
+    return back_to(student_id, "voices")
 
 
 def _of_case(request: Request, student_id: str, case: int) -> Desk:

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from serving.care import overview, voices
 from serving.care.cases import CareCase, Step, case_of, steps_of
 from serving.care.overview import FollowUp
+from serving.care.tables import OPEN
 from serving.care.texts import CONTACT_KINDS, JUDGEMENTS, OUTCOMES, STEP_KINDS, Words, word
 from serving.pages.desk import Desk
 from serving.pages.offices import account_names, staff_names
@@ -47,21 +48,29 @@ class CaseShown:
 class Worry:
     """A nomination, kept apart from the model."""
 
+    id: int
     student_id: str
     day: date
     by: str
     why: str
+    may_take_back: bool
+    taken_back_by: str | None = None
+    taken_back_why: str | None = None
 
 
 @dataclass(frozen=True)
 class Contested:
-    """An objection and what came of it."""
+    """An objection to a fact (``fact`` is its name) and what came of it."""
 
+    id: int
+    version: int
     day: date
     fact: str
     text: str
+    open: bool
     state: str
     answer: str | None
+    answered_by: str | None
 
 
 def follow_up(desk: Desk, student_ids: Sequence[str]) -> Mapping[str, FollowUp]:
@@ -151,25 +160,57 @@ def notes_shown(desk: Desk, student_id: str) -> list[StepShown]:
     ]
 
 
-def worries(desk: Desk, student_ids: Sequence[str]) -> dict[str, list[Worry]]:
-    """Nominations by pupil, oldest first; those withdrawn are left out."""
-    told = voices.nominations_of(desk.connection, student_ids)
-    everybody = [one for found in told.values() for one in found if one.withdrawn_at is None]
-    names = account_names(desk, sorted({one.account_id for one in everybody}))
+def worries(desk: Desk, student_ids: Sequence[str], *, withdrawn: bool = False) -> dict[str, list[Worry]]:
+    """Nominations by pupil, oldest first; with ``withdrawn`` those taken back, too."""
+    told = voices.nominations_of(desk.connection, student_ids, withdrawn=withdrawn)
+    everybody = sorted((one for found in told.values() for one in found), key=lambda one: one.id)
+    names = account_names(
+        desk, sorted({number for one in everybody for number in (one.account_id, one.withdrawn_by) if number})
+    )
     found: dict[str, list[Worry]] = {}
-    for one in sorted(everybody, key=lambda one: one.id):
-        worry = Worry(one.student_id, _day(one.at), names.get(one.account_id, ""), one.text)
-        found.setdefault(one.student_id, []).append(worry)
+    for one in everybody:
+        found.setdefault(one.student_id, []).append(_worry(desk, one, names))
     return found
+
+
+def _worry(desk: Desk, one: voices.Nomination, names: Mapping[int | None, str]) -> Worry:
+    theirs = one.account_id == desk.viewer.account_id or desk.reason_kind == voices.CLASS_TEACHER
+    return Worry(
+        one.id,
+        one.student_id,
+        _day(one.at),
+        names.get(one.account_id, ""),
+        one.text,
+        theirs and one.withdrawn_at is None,
+        names.get(one.withdrawn_by, "") if one.withdrawn_at is not None else None,
+        one.withdrawn_why,
+    )
 
 
 def objections(desk: Desk, student_id: str) -> list[Contested]:
     """Objections about the pupil, newest first."""
-    states = {"open": desk.say("open"), "corrected": desk.say("put right"), "refused": desk.say("refused")}
+    told = voices.objections_of(desk.connection, student_id)
+    names = account_names(desk, [one.answered_by for one in told if one.answered_by is not None])
+    states = answers(desk) | {OPEN: desk.say("open")}
     return [
-        Contested(_day(one.at), one.fact, one.text, states.get(one.state, one.state), one.answer)
-        for one in voices.objections_of(desk.connection, student_id)
+        Contested(
+            one.id,
+            one.version,
+            _day(one.at),
+            one.fact,
+            one.text,
+            one.state == OPEN,
+            states.get(one.state, one.state),
+            one.answer,
+            names.get(one.answered_by),
+        )
+        for one in told
     ]
+
+
+def answers(desk: Desk) -> dict[str, str]:
+    """What may come of an objection."""
+    return {voices.CORRECTED: desk.say("upheld and put right"), voices.REFUSED: desk.say("not upheld")}
 
 
 def _day(at: datetime) -> date:

@@ -10,9 +10,11 @@ from typing import Any
 from sqlalchemy import select
 
 from serving.access.deciding import AccessReason, in_force, own_units, placed, who_may_see
+from serving.access.granting import broken_glasses
 from serving.access.reasons import SAID
 from serving.access.tables import Placement, Post, Staff, UnitPlace
 from serving.accounts.tables import Account
+from serving.audit.reading import Look as AuditedLook
 from serving.directory import naming
 from serving.pages.desk import Desk
 from serving.pages.shown import unit_name
@@ -41,7 +43,7 @@ class Onlooker:
 
 @dataclass(frozen=True)
 class Look:
-    """One look at a pupil's page, out of the audit."""
+    """One look at a pupil's page out of the audit, or a broken glass; ``why`` in words."""
 
     at: datetime
     who: str
@@ -85,12 +87,23 @@ def looks(desk: Desk, student_id: str) -> list[Look]:
         found = looks_at(connection, student_id, limit=LOOKS)
     names = account_names(desk, [look.account_id for look in found if look.account_id is not None])
     return [
-        Look(look.at, names.get(look.account_id) or desk.say("a command"), _kind_said(desk, look.reason))
+        Look(look.at, names.get(look.account_id) or desk.say("a command"), _kind_said(desk, look))
         for look in found
     ]
 
 
-def _kind_said(desk: Desk, kind: str | None) -> str:
+def glasses(desk: Desk, student_id: str) -> list[Look]:
+    """Who opened the pupil's page in an emergency, and the reason each wrote; newest first."""
+    return [
+        Look(one.from_at, one.name, one.why)
+        for one in broken_glasses(desk.connection, student_id, limit=LOOKS)
+    ]
+
+
+def _kind_said(desk: Desk, look: AuditedLook) -> str:
+    kind = look.reason
+    if look.action == "break_glass":
+        return desk.say("asked to see the pupil in an emergency")
     if kind not in SAID:
         return desk.say("no reason was told")
     english, chinese = SAID[kind]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from risk_model.explanation.families import FAMILIES
 from serving.care.texts import CONTACT_KINDS, JUDGEMENTS, OUTCOMES, PLANS, guidance, plan_template
+from serving.care.voices import may_answer
 from serving.changes import bundle_of
 from serving.directory.naming import names_of
 from serving.explaining import explain
@@ -17,6 +18,7 @@ from serving.pages.care_shown import (
     Contested,
     StepShown,
     Worry,
+    answers,
     case_shown,
     choices,
     notes_shown,
@@ -29,7 +31,7 @@ from serving.pages.charts.distance import Distance, Way, draw_distance
 from serving.pages.charts.results import Results, draw_results
 from serving.pages.desk import Desk
 from serving.pages.family import family_facts, programme_name
-from serving.pages.offices import Look, Onlooker, looks, onlookers, staff_near, why_said
+from serving.pages.offices import Look, Onlooker, glasses, looks, onlookers, staff_near, why_said
 from serving.pages.published import classmates, published_score, risk_on
 from serving.pages.pupil_facts import Fact, Moved, facts_of, moved_of, sum_of, way_of
 from serving.pages.pupil_registers import PupilRegisters, SinceCare, read_registers
@@ -96,8 +98,16 @@ class Pupil:
     questions: Sequence[Question]
     worries: Sequence[Worry]
     objections: Sequence[Contested]
+    contested: Mapping[str, str]
+    """By name of the fact what became of the newest objection to it."""
+    fact_texts: Mapping[str, str]
+    may_answer: bool
+    answers: Sequence[tuple[str, str]]
     onlookers: Sequence[Onlooker]
     looks: Sequence[Look]
+    glasses: Sequence[Look]
+    glass_until: datetime | None
+    """When the page closes for a reader who sees it by a broken glass alone."""
     right_of: str | None = None
     asked: Asked | None = None
     form: str = ""
@@ -120,6 +130,7 @@ def pupil_page(desk: Desk, student_id: str) -> Pupil | None:
     sees_family = desk.reason_kind in SEES_FAMILY
     values = {entry["feature"]: entry["value"] for entry in told["contributions"]}
     facts = facts_of(desk, told)
+    contested = objections(desk, student_id)
     changed = told["changes"] or []
     today = desk.at.astimezone().date()
     families = [reason["family"] for reason in told["reasons"] if reason["family"] in PLANS]
@@ -171,10 +182,16 @@ def pupil_page(desk: Desk, student_id: str) -> Pupil | None:
         today=today.isoformat(),
         due_on=(today + timedelta(days=desk.settings.care.contact_every_days)).isoformat(),
         questions=questions(desk, bundle_of(desk.home)(score.model_digest), values),
-        worries=worries(desk, [student_id]).get(student_id, ()),
-        objections=objections(desk, student_id),
+        worries=worries(desk, [student_id], withdrawn=True).get(student_id, ()),
+        objections=contested,
+        contested={one.fact: one.state for one in reversed(contested)},
+        fact_texts={fact.name: fact.text for fact, _ in facts},
+        may_answer=may_answer(desk.reason_kind),
+        answers=list(answers(desk).items()),
         onlookers=onlookers(desk, student_id)[:ONLOOKERS],
         looks=looks(desk, student_id),
+        glasses=glasses(desk, student_id),
+        glass_until=desk.reason.until if desk.reason and desk.reason.kind == "break_glass" else None,
     )
 
 

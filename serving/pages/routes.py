@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from risk_model.errors import UsageError
 from serving.exports import EXPORTS
 from serving.lists import Page
-from serving.pages import care_routes, rendering
+from serving.pages import care_routes, glass, rendering
 from serving.pages.answering import PRIVATE, StudentId, desk_of, pupil_or_absent, shown
 from serving.pages.desk import Desk
 from serving.pages.home import home_page
@@ -35,6 +35,7 @@ A_YEAR = "public, max-age=31536000, immutable"
 
 router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
 router.include_router(care_routes.router)
+router.include_router(glass.router)
 
 
 @router.get("/static/style.{version}.css")

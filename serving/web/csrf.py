@@ -1,4 +1,7 @@
-"""A change asked for by cookie must come from a page of ours: the browser says so, and the form proves it."""
+"""A change asked for by cookie must come from a page of ours: the browser says so, and the form proves it.
+
+What else the guard asks of a form before its route runs is read here, too.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 
 from serving.web.cookies import form_token
+from serving.web.policy import Policy
 from serving.web.problems import ProblemError
 
 FIELD = "csrf"
@@ -22,6 +26,14 @@ async def token_sent(request: Request) -> str | None:
     if sent is None and request.headers.get("content-type", "").lower().startswith(FORMS):
         sent = (await request.form()).get(FIELD)
     return sent if isinstance(sent, str) else None
+
+
+async def named_in_form(request: Request, policy: Policy | None) -> str | None:
+    """The pupil a form names for whom the glass is to be broken, where the address does not."""
+    if policy is None or policy.kind != "glass" or policy.parameter in request.path_params:
+        return None
+    named = (await request.form()).get(policy.parameter)
+    return named.strip() if isinstance(named, str) else None
 
 
 def demand_own_page(request: Request, secret: str | None, token: str | None) -> None:

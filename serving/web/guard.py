@@ -29,7 +29,7 @@ from serving.accounts.tokens import token_viewer
 from serving.audit.entries import Entry
 from serving.care.cases import pupil_of_case
 from serving.web.cookies import FORM, OPAQUE, SESSION, form_token, read_cookie
-from serving.web.csrf import SAFE, demand_own_page, token_sent
+from serving.web.csrf import SAFE, demand_own_page, named_in_form, token_sent
 from serving.web.first_password import demand_own_password
 from serving.web.language import language_of
 from serving.web.limits import demand_within
@@ -63,6 +63,7 @@ class Passed:
 async def guard(request: Request) -> AsyncIterator[None]:
     """The dependency of the whole app."""
     token = None if request.method in SAFE else await token_sent(request)
+    request.state.named = await named_in_form(request, policy_of(request.scope["route"].endpoint))
     async with contextmanager_in_threadpool(_guarded(request, token)):
         yield
 
@@ -168,7 +169,7 @@ def _of_pupil(connection: Connection, request: Request, viewer: Viewer, student_
 
 def _glass(connection: Connection, request: Request, policy: Policy, viewer: Viewer) -> Passed:
     """Written down whoever it is about; the route finds out whether there is such a pupil."""
-    return Passed(student_id=request.path_params[policy.parameter])
+    return Passed(student_id=request.path_params.get(policy.parameter, request.state.named))
 
 
 def _unit(connection: Connection, request: Request, policy: Policy, viewer: Viewer) -> Passed:

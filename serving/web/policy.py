@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, Literal, TypeVar
 
 from fastapi import FastAPI
@@ -46,7 +47,7 @@ class Policy:
 
     kind: Kind
     parameter: str = ""
-    """Path or query parameter (unit also: form field) that names the object."""
+    """Path or query parameter, of a broken glass also the form's field, that names the object."""
     scope: str | None = None
     """What a machine's token must be good for; none: people only."""
     action: str = "look"
@@ -101,7 +102,8 @@ def sees_case(
 
 
 def breaks_glass(parameter: str, *, per_minute: int | None = None) -> Callable[[Endpoint], Endpoint]:
-    """People who ask to see the pupil ``parameter`` without a post; written down whether or not they may."""
+    """People who ask to see the pupil of path parameter or form field ``parameter`` without a post; written
+    down whether or not they may."""
     return _decorator(Policy("glass", parameter, None, "break_glass", per_minute=per_minute))
 
 
@@ -168,8 +170,11 @@ def routes_of(app: FastAPI) -> Iterator[RouteContext]:
 
 def _demand_parameter(route: RouteContext) -> None:
     policy = policy_of(route.endpoint)
-    named = policy.kind in ("pupil", "case", "glass")
-    if named and f"{{{policy.parameter}}}" not in route.path.replace(":path}", "}"):
+    if policy.kind not in ("pupil", "case", "glass"):
+        return
+    in_path = f"{{{policy.parameter}}}" in route.path.replace(":path}", "}")
+    in_form = policy.kind == "glass" and policy.parameter in signature(route.endpoint).parameters
+    if not in_path and not in_form:
         raise PolicyError(f"{route.path} has no parameter {policy.parameter!r}, which its policy asks about.")
 
 
