@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,9 @@ from sqlalchemy import Connection, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from risk_model.command.surface import Office
+from risk_model.settings import Settings
+from serving.access.posts import local_day
+from serving.audit.ages import birth_dates
 from serving.audit.chain import Chain, with_nonces
 from serving.audit.client import DirectAudit
 from serving.audit.commands import audit, system_user
@@ -24,8 +28,11 @@ from serving.audit.tables import AuditError, Record, head_path
 from serving.audit.verifying import judge, records_in, verify
 from tests.audited import AuditedHome, audited_home  # noqa: F401
 from tests.databases import each_database  # noqa: F401
+from tests.registers.office import TestOffice
 
 RECORDS = 40
+EIGHTEEN = timedelta(days=18 * 365 + 6)
+"""Eighteen years and a day or two."""
 ENTRIES = [
     Entry(n % 5 or None, ("look", "export", "care")[n % 3], f"S{n % 7}", None, "class_teacher", f"GET {n}")
     for n in range(RECORDS)
@@ -335,7 +342,7 @@ def test_the_yearly_report_adds_up(audited, engine, monkeypatch):
     audited.direct().record([Entry(9, "look", unit="school:A", reason="principal"), Entry(9, "sign_in")])
     with engine.connect() as connection:
         year = records_in(connection, 0, 1)[0]["at"].year
-    report = yearly_report(engine, year)
+    report = yearly_report(engine, year, {})
     assert report["records"] == RECORDS + 1
     assert (report["pupils"], report["lists"], report["actors"]) == (7, 1, 6)
     for name in ("by_role", "by_reason", "by_unit", "by_action", "by_month"):
@@ -343,7 +350,39 @@ def test_the_yearly_report_adds_up(audited, engine, monkeypatch):
     assert report["by_reason"] == {"class_teacher": 40, "principal": 1}
     assert report["by_action"]["export"] == report["exports"] == 13
     assert "41 records about 7 pupils and 1 lists" in report_text(report)
-    assert yearly_report(engine, year - 1)["records"] == 0
+    assert yearly_report(engine, year - 1, {})["records"] == 0
+
+
+def test_the_yearly_report_is_of_those_who_were_minors_on_the_day_of_the_look(audited, engine):
+    """One turned 18 long ago, one this week, one will next week; of the others no register tells."""
+    with engine.connect() as connection:
+        at = records_in(connection, 0, 1)[0]["at"]
+    day = local_day(at.replace(tzinfo=UTC))
+    whole = yearly_report(engine, at.year, {})
+    assert whole["unknown_age"] == {"records": whole["records"] - whole["lists"], "pupils": whole["pupils"]}
+    assert whole["of_age"] == {"records": 0, "pupils": 0}
+    births = {"S1": day - 2 * EIGHTEEN, "S2": day - EIGHTEEN, "S3": day - EIGHTEEN + timedelta(days=7)}
+    report = yearly_report(engine, at.year, births)
+    of = Counter(entry.student_id for entry in ENTRIES)
+    assert report["of_age"] == {"records": of["S1"] + of["S2"], "pupils": 2}
+    assert report["records"] == whole["records"] - of["S1"] - of["S2"]
+    assert report["pupils"] == whole["pupils"] - 2
+    assert report["unknown_age"]["pupils"] == whole["pupils"] - 3
+    for name in ("by_role", "by_reason", "by_unit", "by_action", "by_month"):
+        assert sum(report[name].values()) == report["records"], name
+    assert f"Left out: {of['S1'] + of['S2']} records about 2 pupils" in report_text(report)
+
+
+def test_birth_dates_are_those_of_the_registers(tmp_path):
+    """Asked for some pupils; nobody's where no register was ever imported."""
+    office = TestOffice(tmp_path)
+    assert birth_dates(office.home, Settings(), ["S1"]) == {}
+    office.deliver(
+        "first",
+        schools="school_id,name,county_id,stage\nA,First,C1,primary\n",
+        students="student_id,name,sex,birth_date\nS1,张三,M,2012-03-04\nS2,李四,F,\nS3,王五,F,2011-01-01\n",
+    )
+    assert birth_dates(office.home, Settings(), ["S1", "S2", "S9"]) == {"S1": date(2012, 3, 4)}
 
 
 def test_the_commands_answer_and_a_broken_chain_is_an_exit_code(audited, engine):

@@ -39,12 +39,15 @@ def verify_(office: Office, noted: str | None) -> Result:
 @click.option("--student", metavar="ID", help="Instead of a year: who looked at this pupil.")
 def report(office: Office, year: int | None, student: str | None) -> Result:
     """The yearly account of looks at minors, by role, reason and unit; or who looked at a pupil."""
-    from serving.audit.reading import looks_at, report_text, yearly_report
+    from serving.audit.ages import birth_dates
+    from serving.audit.reading import looks_at, pupils_of_year, report_text, yearly_report
     from serving.audit.tables import open_audit
 
     with open_audit(office.home, office.settings) as engine:
         if student is None:
-            document = yearly_report(engine, year or date.today().year)
+            asked = year or date.today().year
+            births = birth_dates(office.home, office.settings, pupils_of_year(engine, asked))
+            document = yearly_report(engine, asked, births)
             return Result(document, report_text(document))
         note_look(office, "look", student_id=student, detail="audit report")
         with engine.connect() as connection:

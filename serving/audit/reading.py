@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, or_, select
 
+from serving.access.posts import local_day
+from serving.audit.ages import is_minor
 from serving.audit.tables import Record
 
 PAGE = 20_000
@@ -50,24 +52,38 @@ def looks_at(
     ]
 
 
-def yearly_report(engine: Engine, year: int) -> dict[str, Any]:
-    """Looks at pupils in a year (UTC): how many, at how many, by whom, and why.
+def pupils_of_year(engine: Engine, year: int) -> list[str]:
+    """Pupils whom records of a year (UTC) are about."""
+    told = select(Record.student_id).where(Record.student_id.is_not(None), *_within(year)).distinct()
+    with engine.connect() as connection:
+        return list(connection.execute(told).scalars())
 
-    ``by_role``, ``by_reason``, ``by_unit``, ``by_action`` and ``by_month`` each add up to ``records``; a
-    dash stands for what was not told. ``role`` is the role acted in, or else the reason of access. Lists,
-    which show many pupils, are counted once and in ``lists``.
+
+def yearly_report(engine: Engine, year: int, births: Mapping[str, date]) -> dict[str, Any]:
+    """Looks at minors in a year (UTC): how many, at how many, by whom, and why.
+
+    A minor is who was younger than 18 on the day of the look, by ``births`` (birth dates by pupil). A pupil
+    of unknown age counts as one, and is told apart in ``unknown_age``; looks at those of age are left out of
+    all else and counted in ``of_age``. ``by_role``, ``by_reason``, ``by_unit``, ``by_action``, ``by_month``
+    each add up to ``records``; a dash stands for what was not told. ``role`` is the role acted in, or else
+    the reason of access. Lists, which show many pupils, are counted once and in ``lists``.
     """
     count: dict[str, Counter[str]] = {
         name: Counter() for name in ("by_role", "by_reason", "by_unit", "by_action", "by_month")
     }
-    pupils, actors, lists = set(), set(), 0
+    pupils, unknown, grown = Counter[str](), Counter[str](), Counter[str]()
+    actors, lists = set(), 0
     for row in _of_year(engine, year):
+        if row.student_id is not None:
+            born = births.get(row.student_id)
+            if born is not None and not is_minor(born, local_day(row.at.replace(tzinfo=UTC))):
+                grown[row.student_id] += 1
+                continue
+            pupils[row.student_id] += 1
+            unknown[row.student_id] += born is None
         who = f"account {row.account_id}" if row.account_id is not None else f"system user {row.system_user}"
         actors.add(who)
-        if row.student_id is None:
-            lists += 1
-        else:
-            pupils.add(row.student_id)
+        lists += row.student_id is None
         count["by_role"][row.role or row.reason or ("system_user" if row.system_user else NOT_TOLD)] += 1
         count["by_reason"][row.reason or NOT_TOLD] += 1
         count["by_unit"][row.unit or NOT_TOLD] += 1
@@ -77,6 +93,8 @@ def yearly_report(engine: Engine, year: int) -> dict[str, Any]:
         "year": year,
         "records": count["by_action"].total(),
         "pupils": len(pupils),
+        "unknown_age": _counted(unknown),
+        "of_age": _counted(grown),
         "actors": len(actors),
         "lists": lists,
         "break_glass": count["by_reason"]["break_glass"] + count["by_action"]["break_glass"],
@@ -85,12 +103,21 @@ def yearly_report(engine: Engine, year: int) -> dict[str, Any]:
     }
 
 
+def _counted(looks: Counter[str]) -> dict[str, int]:
+    """Looks, and pupils who were looked at."""
+    return {"records": looks.total(), "pupils": len(+looks)}
+
+
 def report_text(report: dict[str, Any]) -> str:
     """The yearly account, for people."""
+    unknown, grown = report["unknown_age"], report["of_age"]
     lines = [
         f"Looks at minors' data in {report['year']}: {report['records']:,} records about "
         f"{report['pupils']:,} pupils and {report['lists']:,} lists, by {report['actors']:,} accounts; "
-        f"{report['exports']:,} exports, {report['break_glass']:,} times the glass was broken."
+        f"{report['exports']:,} exports, {report['break_glass']:,} times the glass was broken.",
+        f"Of them {unknown['records']:,} records about {unknown['pupils']:,} pupils whose birth date no "
+        "register tells. "
+        f"Left out: {grown['records']:,} records about {grown['pupils']:,} pupils of 18 years or more.",
     ]
     for name in ("by_role", "by_reason", "by_unit", "by_action", "by_month"):
         lines.append(f"\n{name.replace('_', ' ').capitalize()}")
@@ -102,9 +129,8 @@ def _of_year(engine: Engine, year: int) -> Iterator[Any]:
     """Records about pupils or their lists; those of sign-ins and of the writer itself are not looks."""
     columns = (Record.id, Record.at, Record.account_id, Record.system_user, Record.action)
     about = or_(Record.student_id.is_not(None), Record.unit.is_not(None))
-    query = select(*columns, Record.student_id, Record.unit, Record.role, Record.reason).where(
-        Record.at >= datetime(year, 1, 1), Record.at < datetime(year + 1, 1, 1), about
-    )
+    told = (*columns, Record.student_id, Record.unit, Record.role, Record.reason)
+    query = select(*told).where(about, *_within(year))
     after = 0
     while True:
         with engine.connect() as connection:
@@ -113,3 +139,7 @@ def _of_year(engine: Engine, year: int) -> Iterator[Any]:
         if len(page) < PAGE:
             return
         after = page[-1].id
+
+
+def _within(year: int) -> tuple[ColumnElement[bool], ...]:
+    return Record.at >= datetime(year, 1, 1), Record.at < datetime(year + 1, 1, 1)
