@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 from scipy.sparse import lil_matrix
 
-from serving.api.cells import Tree, published
+from serving.cells import Tree, published, suppressed
 
 LEAST = 10
 
@@ -95,3 +95,13 @@ def test_large_cells_are_published() -> None:
     counts = {name: np.array((50, 20)) for name in "ab"}
     tree = Tree("root", {"root": np.array((100, 40)), **counts}, {"root": ("a", "b")})
     assert published(tree, LEAST) == {"root", "a", "b"}
+
+
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=8))
+def test_hidden_cells_cannot_be_worked_out_from_the_total(counts):
+    shown = suppressed(counts, LEAST)
+    assert all(count is None or count >= LEAST for count in shown)
+    hidden = [count for count, told in zip(counts, shown, strict=True) if told is None]
+    if hidden and len(hidden) < len(counts):
+        assert len(hidden) > 1
+        assert sum(hidden) >= LEAST

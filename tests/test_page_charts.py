@@ -13,7 +13,6 @@ from serving.pages.charts.attendance import Month, draw_attendance
 from serving.pages.charts.contributions import draw_contributions
 from serving.pages.charts.distance import Way, draw_distance
 from serving.pages.charts.results import Term, draw_results
-from serving.pages.suppression import suppressed
 
 WEIGHTS = st.lists(st.floats(-4, 4), max_size=6)
 
@@ -78,13 +77,3 @@ def test_the_way_is_drawn_to_scale_and_an_unknown_one_not_at_all():
     assert (sketch.nearest - sketch.home) * 4 == pytest.approx(sketch.school - sketch.home, abs=0.5)
     assert sketch.middle is None
     assert draw_distance(Way(None, 40, "bus", False, 2.0, None)) is None
-
-
-@given(st.lists(st.integers(0, 60), min_size=1, max_size=8))
-def test_hidden_cells_cannot_be_worked_out_from_the_total(counts):
-    shown = suppressed(counts)
-    assert all(count is None or count >= 10 for count in shown)
-    hidden = [count for count, told in zip(counts, shown, strict=True) if told is None]
-    if hidden and len(hidden) < len(counts):
-        assert len(hidden) > 1
-        assert sum(hidden) >= 10

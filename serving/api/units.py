@@ -19,8 +19,8 @@ from risk_model.explanation.packing import unpack
 from risk_model.features.declared import BY_NAME
 from serving.api import API
 from serving.api.answering import errors, reply
-from serving.api.cells import Counts, Tree, published
 from serving.api.documents import UnitSummary
+from serving.cells import Counts, Tree, published
 from serving.tables import Published, Run, RunSchool, Score
 from serving.units import parse_unit
 from serving.web.policy import sees_unit

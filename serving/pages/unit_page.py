@@ -11,13 +11,13 @@ from sqlalchemy import func
 
 from risk_model.explanation.words import percent
 from serving.care.cases import CareCase
+from serving.cells import suppressed
 from serving.lists import Page
 from serving.pages.care_shown import cases_of_unit, follow_up, is_overdue, overdue_of
 from serving.pages.desk import Desk
 from serving.pages.offices import staff_names
 from serving.pages.published import inside, published_scores
 from serving.pages.shown import About, about, class_name, unit_name
-from serving.pages.suppression import FEWEST, suppressed
 from serving.tables import RunSchool, Score
 from serving.units import Unit
 
@@ -86,7 +86,7 @@ def unit_page(desk: Desk, unit: Unit, page: Page) -> UnitShown:
         parts_of=desk.say("school") if unit.above_school else desk.say("class"),
         parts=_parts(desk, unit),
         bands=_bands(desk, unit),
-        fewest=FEWEST,
+        fewest=desk.settings.service.smallest_cell,
     )
 
 
@@ -105,7 +105,7 @@ def _parts(desk: Desk, unit: Unit) -> list[Part]:
     figures = (func.count(), func.avg(Score.risk), func.sum(when((Score.listed, 1), else_=0)))
     query = published_scores(key, func.max(name), *figures).where(inside(unit)).group_by(key).order_by(key)
     found = desk.connection.execute(query).all()
-    told = suppressed([pupils for _, _, pupils, _, _ in found])
+    told = suppressed([pupils for _, _, pupils, _, _ in found], desk.settings.service.smallest_cell)
     return [
         Part(
             f"{'school' if schools else 'class'}:{key}",
@@ -133,5 +133,5 @@ def _bands(desk: Desk, unit: Unit) -> list[Band]:
         desk.say("no score"),
     ]
     order = [*range(len(BOUNDS) + 1), -1]
-    told = suppressed([counts.get(place, 0) for place in order])
+    told = suppressed([counts.get(place, 0) for place in order], desk.settings.service.smallest_cell)
     return [Band(name, count) for name, count in zip(names, told, strict=True)]

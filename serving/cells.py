@@ -1,7 +1,11 @@
-"""Small cells: which counts of a tree of units may be published so that no suppressed one can be told.
+"""Small cells: which counts may be published so that no suppressed one can be told.
 
-Every unit is a row of counts, the counts of a unit are the sums of its children's, and how many pupils a
-unit has is no secret. A row is published whole or not at all:
+Pages and the API ask here. Of counts that add up to a known total (:func:`suppressed`: bands of risk, the
+schools of a county) small ones are hidden, and the smallest of the others until the hidden cover each other:
+they are two at least, and together ``least`` or more.
+
+Of a tree of units (:func:`published`) every unit is a row of counts, the counts of a unit are the sums of its
+children's, and how many pupils a unit has is no secret. A row is published whole or not at all:
 
 1. A row with a count from 1 to ``least - 1`` is suppressed, and so is one all of whose counts but one are 0
    (it would tell of everybody in it).
@@ -18,13 +22,15 @@ parents share no sum. ``tests/test_cells.py`` asks a solver.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Counts = NDArray[np.int64]
+Cell = TypeVar("Cell", str, int)
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,20 @@ class Tree:
     root: str
     counts: Mapping[str, Counts]
     children: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def suppressed(counts: Sequence[int], least: int) -> list[int | None]:
+    """Counts that add up to a known total, small ones hidden, zeros like any other.
+
+    >>> suppressed([120, 40, 3], 10), suppressed([120, 4, 3], 10), suppressed([120, 40], 10)
+    ([120, None, None], [None, None, None], [120, 40])
+    """
+    cells = {place: np.array([count]) for place, count in enumerate(counts)}
+    gone = [place for place, count in enumerate(counts) if count < least]
+    left = sorted((place for place in cells if place not in gone), key=counts.__getitem__)
+    while gone and left and not _covers(cells, gone, least):
+        gone.append(left.pop(0))
+    return [None if place in gone else count for place, count in enumerate(counts)]
 
 
 def published(tree: Tree, least: int) -> frozenset[str]:
@@ -56,13 +76,14 @@ def _hide(tree: Tree, shown: set[str], least: int) -> set[str]:
             continue
         gone = [child for child in peopled if child not in shown]
         left = sorted((child for child in peopled if child in shown), key=lambda c: (tree.counts[c].sum(), c))
-        if gone and not _covers(tree, gone, least):
+        if gone and not _covers(tree.counts, gone, least):
             hidden.add(left[0] if left else parent)
     return hidden
 
 
-def _covers(tree: Tree, gone: list[str], least: int) -> bool:
-    together = np.sum([tree.counts[child] for child in gone], axis=0)
+def _covers(counts: Mapping[Cell, Counts], gone: Sequence[Cell], least: int) -> bool:
+    """Whether of those that are hidden none can be told from what they add up to."""
+    together = np.sum([counts[one] for one in gone], axis=0)
     return len(gone) >= 2 and bool((together >= least).all())
 
 
