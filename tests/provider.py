@@ -32,6 +32,8 @@ class Provider:
     signed_by: RSAKey | None = None
     """Another key than the one that is told."""
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
+    endpoints: str | None = None
+    """Where they lie, if on another host than the issuer."""
 
     def authorize(self, query: dict[str, str]) -> str:
         """Where the browser is sent back to, signed in."""
@@ -76,8 +78,9 @@ class _Handler(BaseHTTPRequestHandler):
         provider: Provider = self.server.provider  # type: ignore[attr-defined]
         parts = urlsplit(self.path)
         if parts.path == "/.well-known/openid-configuration":
+            base = provider.endpoints or provider.issuer
             ends = {"authorization_endpoint": "/auth", "token_endpoint": "/token", "jwks_uri": "/keys"}
-            self._answer({"issuer": provider.issuer, **{k: provider.issuer + v for k, v in ends.items()}})
+            self._answer({"issuer": provider.issuer, **{name: base + end for name, end in ends.items()}})
         elif parts.path == "/keys":
             self._answer({"keys": [provider.key.as_dict(private=False)]})
         else:

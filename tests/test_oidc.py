@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from time import time
 from typing import Any
 
 import httpx
 import pytest
 from joserfc.jwk import RSAKey
+from pydantic import ValidationError
 from sqlalchemy import update
 from starlette.testclient import TestClient
 
+from risk_model.settings import ServiceSettings
 from serving.accounts.tables import Account
 from serving.app import create_app
 from serving.web import oidc
@@ -28,9 +31,16 @@ def provider() -> Iterator[Provider]:
 @pytest.fixture
 def client(sqlite_rig: Rig, provider: Provider, tmp_path) -> Iterator[TestClient]:
     """The service with the provider configured; Chen's account is tied to its subject ``chen-17``."""
+    with client_of(sqlite_rig, provider, tmp_path) as client:
+        yield client
+
+
+@contextmanager
+def client_of(sqlite_rig: Rig, provider: Provider, tmp_path, **more: Any) -> Iterator[TestClient]:
+    """The service with the provider and other settings besides."""
     secret = tmp_path / "secret"
     secret.write_text(SECRET + "\n")
-    told = {"oidc_issuer": provider.issuer, "oidc_client_id": CLIENT, "public_url": ORIGIN}
+    told = {"oidc_issuer": provider.issuer, "oidc_client_id": CLIENT, "public_url": ORIGIN, **more}
     service = sqlite_rig.settings.service.model_copy(update={**told, "oidc_client_secret_file": str(secret)})
     settings = sqlite_rig.settings.model_copy(update={"service": service})
     with sqlite_rig.app.state.service.engine.begin() as connection:
@@ -130,14 +140,15 @@ def test_a_provider_that_is_somebody_else_is_not_asked(
 ) -> None:
     """Its metadata must name the configured issuer, and endpoints on its own host."""
     monkeypatch.setattr(oidc, "_KEPT", {})
+    asked = ServiceSettings(oidc_issuer=provider.issuer)
     told = {"issuer": "https://id.example.org"}
     with pytest.raises(oidc.ProviderError, match="otherwise"):
-        oidc._demand_sound(provider.issuer, told)
+        oidc._demand_sound(asked, told)
     elsewhere = dict.fromkeys(
         ("authorization_endpoint", "token_endpoint", "jwks_uri"), "https://evil.example/x"
     )
     with pytest.raises(oidc.ProviderError, match="another host"):
-        oidc._demand_sound(provider.issuer, {"issuer": provider.issuer, **elsewhere})
+        oidc._demand_sound(asked, {"issuer": provider.issuer, **elsewhere})
 
 
 def test_a_provider_that_is_away_is_said_and_the_password_still_works(
@@ -154,3 +165,32 @@ def test_a_provider_that_is_away_is_said_and_the_password_still_works(
 
 def _refused(*_: Any, **__: Any) -> None:
     raise httpx.ConnectError("refused")
+
+
+def test_endpoints_lie_on_other_hosts_if_the_office_named_them(sqlite_rig: Rig, provider: Provider, tmp_path):
+    """A provider that answers at two hosts: refused as long as the other one is not in the configuration."""
+    provider.endpoints = provider.issuer.replace("127.0.0.1", "localhost")
+    other = provider.endpoints.partition("//")[2]
+    for hosts in ((), ("localhost",), ("id.example.org",)):
+        with client_of(sqlite_rig, provider, tmp_path, oidc_endpoint_hosts=hosts) as client:
+            refused = client.get("/sign-in", params={"provider": "oidc"}, follow_redirects=False)
+            assert refused.status_code == 503
+    with client_of(sqlite_rig, provider, tmp_path, oidc_endpoint_hosts=(other,)) as client:
+        got = finished(client, *begun(client))
+        assert (got.status_code, got.headers["location"]) == (303, "/pupils/S-MEI")
+
+
+@pytest.mark.parametrize("host", ["https://id.example.org", "id.example.org/keys", "", "a b", "x@y"])
+def test_a_host_is_a_host(host: str) -> None:
+    """With its port if it has one, and nothing else."""
+    assert ServiceSettings(oidc_endpoint_hosts=("id.example.org:8443",))
+    with pytest.raises(ValidationError, match="oidc_endpoint_hosts"):
+        ServiceSettings(oidc_endpoint_hosts=(host,))
+
+
+def test_an_endpoint_is_not_less_safe_than_its_issuer() -> None:
+    """Of an https issuer no endpoint is asked in the clear, wherever it lies."""
+    issuer = "https://id.example.org"
+    ends = dict.fromkeys(("authorization_endpoint", "token_endpoint", "jwks_uri"), "http://id.example.org/x")
+    with pytest.raises(oidc.ProviderError, match="not https"):
+        oidc._demand_sound(ServiceSettings(oidc_issuer=issuer), {"issuer": issuer, **ends})

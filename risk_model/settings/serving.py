@@ -16,6 +16,10 @@ class PublicationSettings(Section):
     """Every run of the last so many days is kept; of weeks before them what was published at their end."""
 
 
+Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+(:[0-9]{1,5})?$", max_length=260)]
+"""A host as it stands in an address, with its port if it names one."""
+
+
 class ServiceSettings(Section):
     """The web service that ``serve`` starts."""
 
@@ -32,6 +36,8 @@ class ServiceSettings(Section):
     oidc_client_id: str | None = None
     oidc_client_secret_file: str | None = None
     """A file that holds the client's secret, so that it stands in no configuration."""
+    oidc_endpoint_hosts: tuple[Host, ...] = ()
+    """Hosts beside the issuer's own where endpoints of the provider may lie, as ``keys.example.org:8443``."""
     public_url: str | None = None
     """Where people reach the service, as ``https://risk.example.org``; the provider sends them back there."""
 

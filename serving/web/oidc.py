@@ -166,18 +166,26 @@ def _metadata(settings: ServiceSettings) -> dict[str, Any]:
             told = httpx.get(issuer.rstrip("/") + METADATA, timeout=PATIENCE).raise_for_status().json()
         except (httpx.HTTPError, ValueError) as error:
             raise ProviderError("it cannot be reached; is oidc_issuer right?") from error
-        _demand_sound(issuer, told)
+        _demand_sound(settings, told)
         _KEPT[issuer] = (monotonic(), told)
         return told
 
 
-def _demand_sound(issuer: str, told: Any) -> None:
-    """The provider is who it should be, and sends nobody to another host."""
+def _demand_sound(settings: ServiceSettings, told: Any) -> None:
+    """The provider is who it should be, and its endpoints lie on its own host or one the office named."""
+    issuer = str(settings.oidc_issuer)
     endpoints = ("authorization_endpoint", "token_endpoint", "jwks_uri")
     if not isinstance(told, dict) or told.get("issuer") != issuer:
         raise ProviderError("it calls itself otherwise than oidc_issuer.")
-    if any(urlsplit(str(told.get(name))).netloc != urlsplit(issuer).netloc for name in endpoints):
-        raise ProviderError("an endpoint of it lies on another host.")
+    own = urlsplit(issuer)
+    allowed = {own.netloc.lower(), *(host.lower() for host in settings.oidc_endpoint_hosts)}
+    for name in endpoints:
+        found = urlsplit(str(told.get(name)))
+        if found.netloc.lower() not in allowed or found.scheme not in ("https", own.scheme):
+            raise ProviderError(
+                f"its {name} lies on another host or is not https. If the host is the provider's, name it in "
+                "[service] oidc_endpoint_hosts."
+            )
 
 
 def demand_configured(settings: ServiceSettings) -> None:
