@@ -350,6 +350,36 @@ def of_own_class(service):
         return connection.execute(query.order_by(Score.student_id)).scalars().first()
 
 
+def test_the_api_tells_in_short_what_the_registers_say(service, pupil):
+    """The same as the page: family and aid for the school alone, results beside the class, marks by month."""
+    way = f"/api/v1/students/{pupil}"
+    told = {who: service.reader(who).get(way).json()["register_summary"] for who in ("principal", "officer")}
+    school, office = told["principal"], told["officer"]
+    assert school["as_of"] == "2026-06-12"
+    assert len(school["attendance"]) == 12
+    assert sum(school["attendance"][-1]["days"].values()) > 0
+    assert {"term", "share", "class_share", "missed"} == set(school["results"][0])
+    assert isinstance(school["family"], dict)
+    assert "student_id" not in school["family"]
+    assert isinstance(school["aid"], list)
+    assert (office["family"], office["aid"]) == (None, None)
+    assert {**office, "family": school["family"], "aid": school["aid"]} == school
+
+
+def test_home_shows_the_cases_that_are_the_readers_own(service):
+    """With the day of the next contact; a case is gone from home when it is given to somebody else."""
+    pupil = service.listed(service.places.school)[5]
+    principal, wu = service.reader("principal"), service.reader("wu")
+    principal.post(f"/pupils/{pupil}/care/open", assigned_to="wu")
+    link = f'<a href="/pupils/{pupil}#care">{name_of(pupil)}</a>: next contact by 22 Jun 2026'
+    assert link in wu.get("/").text
+    assert link not in service.reader("chen").get("/").text
+    case, version = case_and_version(service, pupil)
+    principal.post(f"/pupils/{pupil}/care/assign", case=case, version=version, assigned_to="chen")
+    assert link not in wu.get("/").text
+    assert link in service.reader("chen").get("/").text
+
+
 def test_a_refusal_of_care_is_told_in_chinese_on_a_chinese_page(service):
     """A contact of tomorrow: the browser refuses it, and so does the service, in the reader's words."""
     principal, pupil = service.reader("principal"), service.listed(service.places.school)[2]

@@ -70,7 +70,13 @@ class Student(Document):
     history: list[dict[str, Any]] = Field(description="Earlier scores, newest first.")
     reasons: list[Reason]
     changes: list[dict[str, Any]]
-    registers: dict[str, list[dict[str, Any]]] = Field(description="What the registers say, by family.")
+    registers: dict[str, list[dict[str, Any]]] = Field(
+        description="What the model was told out of the registers, by family, beside the class."
+    )
+    register_summary: dict[str, Any] | None = Field(
+        description="What the registers say: attendance and results, the way, care; family and aid "
+        "for those who teach, lead the school, care or broke the glass. Null where they are not kept."
+    )
     care: dict[str, Any]
     access: list[dict[str, Any]] = Field(description="Who may see this pupil, and why.")
     because: str = Field(description="Why you may.")

@@ -14,6 +14,7 @@ from serving.api import API
 from serving.api.answering import errors, reply
 from serving.api.care import care_of
 from serving.api.documents import Explanation, Student, WhatIfAnswer
+from serving.api.registers import register_summary
 from serving.directory.naming import names_of
 from serving.explaining import KEPT, explain
 from serving.seats import of_pupils
@@ -47,8 +48,9 @@ class WhatIfQuestion(BaseModel):
 @sees_pupil("student_id")
 def read_student(request: Request, student_id: StudentId) -> Response:
     """Identity, score, history, reasons, what changed, what the registers say, care, and who has access."""
-    state = request.state
+    state, service = request.state, service_of(request)
     told = _explained(request, student_id)
+    kept = state.connection, service.home, service.settings
     return reply(
         request,
         {
@@ -59,6 +61,7 @@ def read_student(request: Request, student_id: StudentId) -> Response:
             "protective": told["protective"] if told else [],
             "changes": told["changes"] if told else [],
             "registers": _registers(told),
+            "register_summary": register_summary(*kept, student_id, state.reason.kind),
             "care": care_of(state.connection, state.viewer, student_id, state.reason.kind, state.at),
             "access": [
                 {

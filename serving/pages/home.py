@@ -9,10 +9,12 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from serving.access.deciding import visible
+from serving.care.overview import cases_of_staff
 from serving.lists import Page
-from serving.pages.care_shown import follow_up
+from serving.pages.care_shown import follow_up, is_overdue
 from serving.pages.desk import Desk
-from serving.pages.offices import OwnUnit
+from serving.pages.offices import OwnUnit, names_of
 from serving.pages.offices import own as own_units
 from serving.pages.shown import About, Row, about, page_of, rows_shown
 from serving.tables import PUBLISHED, Run
@@ -33,6 +35,16 @@ class UnitLine:
 
 
 @dataclass(frozen=True)
+class OwnCase:
+    """An open case of the reader's own."""
+
+    student_id: str
+    name: str
+    due_on: date | None
+    overdue: bool
+
+
+@dataclass(frozen=True)
 class Home:
     """The page."""
 
@@ -46,6 +58,7 @@ class Home:
     went: list[Row]
     came_more: int
     went_more: int
+    cases: list[OwnCase]
 
 
 def home_page(desk: Desk) -> Home:
@@ -69,7 +82,29 @@ def home_page(desk: Desk) -> Home:
         went=_told(desk, went[:MOVED], follow_up(desk, [row["student_id"] for _, row in went])),
         came_more=max(len(came) - MOVED, 0),
         went_more=max(len(went) - MOVED, 0),
+        cases=_own_cases(desk),
     )
+
+
+def _own_cases(desk: Desk) -> list[OwnCase]:
+    """Open cases the reader has, the longest overdue first."""
+    if desk.viewer.staff_id is None:
+        return []
+    held = cases_of_staff(desk.connection, desk.viewer.staff_id)
+    theirs = visible(desk.viewer, desk.at).subquery()
+    asked = select(theirs.c.student_id).where(theirs.c.student_id.in_([case.student_id for case in held]))
+    seen = set(desk.connection.execute(asked).scalars())
+    names = names_of(desk, list(seen))
+    return [
+        OwnCase(
+            case.student_id,
+            names.get(case.student_id) or case.student_id,
+            case.due_on,
+            is_overdue(desk, case),
+        )
+        for case in held
+        if case.student_id in seen
+    ]
 
 
 Pair = tuple[Unit, dict[str, Any]]
