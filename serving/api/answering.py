@@ -35,7 +35,7 @@ def _tag(secret: str, content: bytes) -> str:
 def errors(endpoint: Any) -> dict[int | str, dict[str, Any]]:
     """The error answers a route may give, by its policy, for its description."""
     policy = policy_of(endpoint)
-    told = {401: "Not signed in", 403: "Not allowed, or a forged form", 422: "Invalid", 503: "Not ready"}
+    told = {401: "Not signed in", 403: FORBIDDEN, 422: "Invalid", 503: "Not ready"}
     if policy is not None and policy.kind in ("pupil", "case", "unit"):
         told[404] = "Foreign or absent: the same answer, byte for byte"
     return {status: _problem(said) for status, said in told.items()}
@@ -45,12 +45,14 @@ def _problem(said: str) -> dict[str, Any]:
     return {"description": said, "content": {"application/problem+json": {"schema": PROBLEM}}}
 
 
+FORBIDDEN = "Not allowed, a forged form, or (code change_password) a first password not changed yet"
 PROBLEM = {
     "title": "Problem",
     "type": "object",
-    "required": ["type", "title", "status", "detail"],
+    "required": ["type", "code", "title", "status", "detail"],
     "properties": {
         "type": {"type": "string"},
+        "code": {"type": "string"},
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
