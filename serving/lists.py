@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Subquery, and_, exists, false, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Subquery, and_, exists, false, func, literal, select
 
 from risk_model.errors import MissingError, UsageError
 from risk_model.explanation.packing import unpack
 from risk_model.explanation.words import Language
 from risk_model.settings import ListSettings
+from serving.access.deciding import Sight
 from serving.pruning import demand_kept
 from serving.tables import STORED, Flip, Published, Run, RunSchool, Score
 from serving.units import Unit
@@ -90,7 +91,7 @@ def published_page(
     as_of: date | None = None,
     everybody: bool = False,
     language: Language = "en",
-    among: Select[Any] | None = None,
+    among: Sight | None = None,
     order: str = "rank",
     after: str | None = None,
     most: int | None = None,
@@ -99,7 +100,7 @@ def published_page(
 
     Open cases (no score) come first, then the ranked pupils by their rank in the unit. ``top`` asks
     for the so many highest ranked and leaves the open cases out; ``everybody`` for all pupils.
-    Reasons are said in ``language``. Only pupils whose identifier ``among`` selects are shown and counted.
+    Reasons are said in ``language``. Only pupils ``among`` sees are shown and counted.
     ``order`` is one of :data:`ORDERS`; of the list so ordered the rows after pupil ``after`` are told, at
     ``most`` so many.
 
@@ -118,7 +119,7 @@ def published_page(
     rows = _rows(connection, view, unit, among, everybody=everybody, newest_only=newest_only)
     ranked = [row for row in rows if row["risk"] is not None]
     shown = rows if top is None else ranked[:top]
-    part, following = _part(_ordered(shown, order), after, most)
+    part, following = part_of(ordered(shown, order), after, most)
     listed = [row["risk"] for row in shown if row["listed"] and row["risk"] is not None]
     alone = None if newest_only else schools[0]
     told = _document(connection, alone.run if alone else view.newest.id)
@@ -143,13 +144,13 @@ def published_page(
     )
 
 
-def _ordered(rows: list[dict[str, Any]], order: str) -> list[dict[str, Any]]:
+def ordered(rows: list[dict[str, Any]], order: str) -> list[dict[str, Any]]:
     """The rows, by rank so far, in another order; rank decides between equals."""
     columns = ORDERS[order]
     return sorted(rows, key=lambda row: [(row[name] is None, row[name] or 0) for name in columns])
 
 
-def _part(
+def part_of(
     rows: list[dict[str, Any]], after: str | None, most: int | None
 ) -> tuple[list[dict[str, Any]], str | None]:
     """The rows after pupil ``after``, and the last of them if more follow."""
@@ -256,7 +257,7 @@ def _rows(
     connection: Connection,
     view: _View,
     unit: Unit,
-    among: Select[Any] | None,
+    among: Sight | None,
     *,
     everybody: bool,
     newest_only: bool,
@@ -267,7 +268,9 @@ def _rows(
     if not everybody:
         query = query.where(Score.listed)
     if among is not None:
-        may = among.subquery()  # asked pupil by pupil: all whom a province may see are two hundred thousand
+        may = (
+            among.statement().subquery()
+        )  # asked pupil by pupil: all whom a province may see are two hundred thousand
         query = query.where(exists().where(may.c.student_id == Score.student_id))
     rows = [_row(stored._mapping, view) for stored in connection.execute(query)]
     return sorted(rows, key=lambda row: _place_in(unit, row))
@@ -321,10 +324,11 @@ def _capacity(connection: Connection, view: _View, unit: Unit, told: Mapping[str
 
 def _older(connection: Connection, view: _View, schools: list[Any]) -> list[OlderSchool]:
     """Schools whose list is not of the newest run, with the reason for which that run left them out."""
-    query = select(RunSchool.school_id, RunSchool.held_back).where(RunSchool.run == view.newest.id)
+    older = [school for school in schools if school.run != view.newest.id]
+    if not older:
+        return []
+    query = select(RunSchool.school_id, RunSchool.held_back).where(
+        RunSchool.run == view.newest.id, RunSchool.held_back.is_not(None)
+    )
     reasons = {school.school_id: school.held_back for school in connection.execute(query)}
-    return [
-        OlderSchool(school.school_id, school.as_of, reasons.get(school.school_id))
-        for school in schools
-        if school.run != view.newest.id
-    ]
+    return [OlderSchool(school.school_id, school.as_of, reasons.get(school.school_id)) for school in older]

@@ -12,7 +12,7 @@ from sqlalchemy.exc import ProgrammingError
 from risk_model.errors import MissingError, UsageError
 from risk_model.home import Home
 from risk_model.settings import Settings
-from serving.access.deciding import Viewer, own_units, visible, who_may_see, why, why_unit
+from serving.access.deciding import Viewer, own_units, visible, visible_of, who_may_see, why, why_unit
 from serving.access.granting import end_care, grant_care, open_break_glass
 from serving.access.second_wall import database_identity
 from serving.access.tables import Grant, Placement, PupilName
@@ -82,10 +82,11 @@ def connection(office):
 
 
 def seen(connection: Connection, who: Viewer | str, at=NOW) -> set[str]:
-    """Whom somebody sees, asked in both ways."""
+    """Whom somebody sees, asked in all three ways."""
     who = viewer(connection, who) if isinstance(who, str) else who
     found = set(connection.execute(visible(who, at)).scalars())
     assert found == {pupil for pupil in CLASS_OF if why(connection, who, pupil, at)}
+    assert found == visible_of(connection, who, [*CLASS_OF, "S-NOBODY"], at)
     return found
 
 

@@ -25,7 +25,7 @@ from sqlalchemy import insert
 
 from risk_model.home import Home
 from risk_model.settings import Settings
-from serving.access.deciding import Viewer, visible, why
+from serving.access.deciding import Viewer, visible, visible_of, why
 from serving.access.granting import end_care, grant_care, open_break_glass
 from serving.access.tree import SchoolPlace
 from serving.accounts import sessions
@@ -303,11 +303,12 @@ class Office(RuleBasedStateMachine):
                 assert found == asked == self.oracle.sees(staff, self.at), staff
 
     def answers(self, connection, staff: str) -> tuple[set[str], set[str]]:
-        """Whom a request of the session may see, asked in both ways."""
+        """Whom a request of the session may see, asked in all three ways."""
         viewer = self.asks(connection, staff)
         if viewer is None:
             return set(), set()
         found = set(connection.execute(visible(viewer, self.at)).scalars())
+        assert found == visible_of(connection, viewer, PUPILS, self.at), staff
         return found, {pupil for pupil in PUPILS if why(connection, viewer, pupil, self.at)}
 
 

@@ -1,26 +1,56 @@
 """Who may see a pupil or a unit, and why. Whatever shows a pupil asks here; unknown means no.
 
-The same rules stand in the view ``reach`` of PostgreSQL (``serving/access/second_wall.py``).
+The same rules stand in the view ``reach`` of PostgreSQL (``serving/access/second_wall.py``). What every
+request asks is a statement made once, with parameters: making one takes six times as long as asking it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, false, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Date,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    false,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.orm import aliased
 
 from serving.access.posts import DATA_SCIENTIST, end_of, local_day
 from serving.access.reasons import AccessReason, Kind
-from serving.access.tables import Grant, Placement, Post, Staff, UnitPlace
+from serving.access.tables import Grant, Placement, Post, Staff, UnitPlace, UtcDateTime
 from serving.accounts.tables import ACTIVE, Account
 from serving.units import Unit, parse_unit
 
-__all__ = ["AccessReason", "Onlooker", "Viewer", "own_units", "visible", "who_may_see", "why", "why_unit"]
+__all__ = [
+    "AccessReason",
+    "Onlooker",
+    "Sight",
+    "Viewer",
+    "own_units",
+    "visible",
+    "visible_of",
+    "who_may_see",
+    "why",
+    "why_unit",
+]
 
 SEEING_SCOPES = frozenset({"lists:read", "students:read", "care:write"})
 """Scopes of a token that are about pupils; with none of them it sees nobody."""
+DAY, AT = bindparam("day", type_=Date()), bindparam("at", type_=UtcDateTime())
+"""What :func:`moment` fills in."""
+ASKED = 500
+"""Pupils asked about in one statement: SQLite counts its parameters."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +81,22 @@ class Viewer:
 
 
 @dataclass(frozen=True)
+class Sight:
+    """Whom ``viewer`` may see at ``at``: all of them as a statement, or those of some pupils."""
+
+    viewer: Viewer
+    at: datetime
+
+    def statement(self) -> Select[Any]:
+        """As :func:`visible`."""
+        return visible(self.viewer, self.at)
+
+    def of(self, connection: Connection, student_ids: Collection[str]) -> set[str]:
+        """As :func:`visible_of`."""
+        return visible_of(connection, self.viewer, student_ids, self.at)
+
+
+@dataclass(frozen=True)
 class Onlooker:
     """Somebody who may see a pupil, and why."""
 
@@ -67,15 +113,12 @@ def why(connection: Connection, viewer: Viewer, student_id: str, at: datetime) -
     if not viewer.sees_pupils:
         return None
     if viewer.kind == "machine":
-        known = _of_token(viewer, at).where(Placement.student_id == student_id)
-        return AccessReason("token", cast(str, viewer.unit)) if _any(connection, known) else None
-    held = _held(at).where(Placement.student_id == student_id, Post.staff_id == viewer.staff_id)
-    reasons = [_of_post(row) for row in connection.execute(held)]
+        inside = visible_of(connection, viewer, [student_id], at)
+        return AccessReason("token", cast(str, viewer.unit)) if inside else None
+    asked = {"pupil": student_id, "staff": viewer.staff_id, **moment(at)}
+    reasons = [_of_post(row) for row in connection.execute(_POSTS_OVER, asked)]
     if not reasons:
-        granted = select(Grant.kind, Grant.until_at).where(
-            Grant.student_id == student_id, Grant.staff_id == viewer.staff_id, _running(at), _serves()
-        )
-        reasons = [_of_grant(row, student_id) for row in connection.execute(granted)]
+        reasons = [_of_grant(row, student_id) for row in connection.execute(_GRANTS_OVER, asked)]
     return min(reasons, key=AccessReason.distance, default=None)
 
 
@@ -84,23 +127,39 @@ def visible(viewer: Viewer, at: datetime) -> Select[Any]:
     if not viewer.sees_pupils:
         return select(Placement.student_id).where(false())
     if viewer.kind == "machine":
-        return _of_token(viewer, at)
+        return _of_token(viewer.unit, at)
     posts = _held(at).with_only_columns(Placement.student_id).where(Post.staff_id == viewer.staff_id)
     grants = select(Grant.student_id).where(Grant.staff_id == viewer.staff_id, _running(at), _serves())
     both = union_all(posts, grants).subquery()
     return select(both.c.student_id)
 
 
+def visible_of(
+    connection: Connection, viewer: Viewer, student_ids: Collection[str], at: datetime
+) -> set[str]:
+    """Those of some pupils whom :func:`why` has a reason for."""
+    if not viewer.sees_pupils:
+        return set()
+    machine = viewer.kind == "machine"
+    statement = _OF_TOKEN if machine else _OF_PERSON
+    who = {"unit": viewer.unit} if machine else {"staff": viewer.staff_id}
+    ids, found = list(student_ids), set()
+    for start in range(0, len(ids), ASKED):
+        asked = {"pupils": ids[start : start + ASKED], **who, **moment(at)}
+        found.update(connection.execute(statement, asked).scalars())
+    return found
+
+
 def why_unit(connection: Connection, viewer: Viewer, unit: Unit, at: datetime) -> AccessReason | None:
     """Why ``viewer`` may see the list, or if a data scientist the counts, of ``unit``; null: he may not."""
     if viewer.administrator:
         return None
-    above = select(UnitPlace.within).where(UnitPlace.unit == str(unit))
     if viewer.kind == "machine":
-        inside = viewer.sees_pupils and _any(connection, above.where(UnitPlace.within == viewer.unit))
+        asked = {"unit": str(unit), "within": viewer.unit}
+        inside = viewer.sees_pupils and connection.execute(_LIES_WITHIN, asked).first() is not None
         return AccessReason("token", cast(str, viewer.unit)) if inside else None
-    held = _posts_of(viewer, at).where(Post.unit.in_(above))
-    return min((_of_post(row) for row in connection.execute(held)), key=AccessReason.distance, default=None)
+    held = connection.execute(_POSTS_ABOVE, {"unit": str(unit), "staff": viewer.staff_id, **moment(at)})
+    return min((_of_post(row) for row in held), key=AccessReason.distance, default=None)
 
 
 def own_units(connection: Connection, viewer: Viewer, at: datetime) -> list[tuple[Unit, AccessReason]]:
@@ -111,7 +170,7 @@ def own_units(connection: Connection, viewer: Viewer, at: datetime) -> list[tupl
         reason = why_unit(connection, viewer, parse_unit(viewer.unit), at) if viewer.unit else None
         return [(parse_unit(viewer.unit), reason)] if reason else []
     exists_in_tree = select(UnitPlace.unit)
-    held = connection.execute(_posts_of(viewer, at).where(Post.unit.in_(exists_in_tree)))
+    held = connection.execute(_posts_of(viewer.staff_id, at).where(Post.unit.in_(exists_in_tree)))
     reasons = sorted((_of_post(row) for row in held), key=lambda reason: (reason.distance(), reason.unit))
     return [(parse_unit(reason.unit), reason) for reason in reasons]
 
@@ -136,7 +195,12 @@ def who_may_see(connection: Connection, student_id: str, at: datetime) -> list[O
     return list(nearest.values())
 
 
-def _held(at: datetime) -> Any:
+def moment(at: datetime) -> dict[str, Any]:
+    """The parameters ``day`` and ``at`` of a statement made once."""
+    return {"day": local_day(at), "at": at}
+
+
+def _held(at: datetime | None) -> Any:
     """Posts that see pupils today, joined with the placements in their units."""
     return (
         select(Post.role, Post.unit, Post.to_day)
@@ -148,49 +212,81 @@ def _held(at: datetime) -> Any:
     )
 
 
-def _posts_of(viewer: Viewer, at: datetime) -> Any:
-    """The viewer's posts today that see pupils or counts."""
+def _posts_of(staff_id: Any, at: datetime | None) -> Any:
+    """Posts today that see pupils or counts."""
     useful = or_(Post.sees, Post.role == DATA_SCIENTIST)
     return (
         select(Post.role, Post.unit, Post.to_day)
         .join(Staff, Staff.staff_id == Post.staff_id)
-        .where(Post.staff_id == viewer.staff_id, useful, in_force(at))
+        .where(Post.staff_id == staff_id, useful, in_force(at))
     )
 
 
-def in_force(at: datetime) -> ColumnElement[bool]:
-    """Condition on ``posts`` and ``staff``: held today, not taken away, by somebody who still serves."""
-    day = local_day(at)
+def in_force(at: datetime | None) -> ColumnElement[bool]:
+    """Condition on ``posts`` and ``staff``: held today, not taken away, by somebody who still serves.
+
+    Without ``at`` of the parameters of :func:`moment`, here and in all conditions.
+    """
+    day = DAY if at is None else local_day(at)
     not_over = or_(Post.to_day.is_(None), Post.to_day >= day)
     return and_(~Staff.has_left, Post.from_day <= day, not_over, Post.revoked_at.is_(None))
 
 
-def placed(at: datetime) -> ColumnElement[bool]:
+def placed(at: datetime | None) -> ColumnElement[bool]:
     """Condition on ``placements``: the pupil is in the class today."""
-    day = local_day(at)
+    day = DAY if at is None else local_day(at)
     return and_(Placement.from_day <= day, or_(Placement.to_day.is_(None), Placement.to_day >= day))
 
 
-def _running(at: datetime) -> ColumnElement[bool]:
-    return and_(Grant.from_at <= at, or_(Grant.until_at.is_(None), Grant.until_at > at))
+def _running(at: datetime | None) -> ColumnElement[bool]:
+    moment = AT if at is None else at
+    return and_(Grant.from_at <= moment, or_(Grant.until_at.is_(None), Grant.until_at > moment))
 
 
 def _serves() -> ColumnElement[bool]:
     """Condition on ``access_grants``: whoever has one has not left."""
-    return Grant.staff_id.in_(select(Staff.staff_id).where(~Staff.has_left))
+    holder = aliased(Staff)  # a name of its own: whoever asks may have joined staff himself
+    return exists().where(holder.staff_id == Grant.staff_id, ~holder.has_left)
 
 
-def _of_token(viewer: Viewer, at: datetime) -> Select[Any]:
+def _of_token(unit: Any, at: datetime | None) -> Select[Any]:
     """Pupils in the unit of a machine's token."""
     return (
         select(Placement.student_id)
         .join(UnitPlace, UnitPlace.unit == Placement.unit)
-        .where(UnitPlace.within == viewer.unit, placed(at))
+        .where(UnitPlace.within == unit, placed(at))
     )
 
 
-def _any(connection: Connection, query: Select[Any]) -> bool:
-    return connection.execute(query.limit(1)).first() is not None
+_PUPIL, _STAFF, _UNIT = bindparam("pupil"), bindparam("staff"), bindparam("unit")
+_PUPILS = bindparam("pupils", expanding=True)
+_POSTS_OVER = _held(None).where(Placement.student_id == _PUPIL, Post.staff_id == _STAFF)
+_GRANTS_OVER = select(Grant.kind, Grant.until_at).where(
+    Grant.student_id == _PUPIL, Grant.staff_id == _STAFF, _running(None), _serves()
+)
+_POSTS_ABOVE = _posts_of(_STAFF, None).where(
+    Post.unit.in_(select(UnitPlace.within).where(UnitPlace.unit == _UNIT))
+)
+_LIES_WITHIN = select(UnitPlace.unit).where(UnitPlace.unit == _UNIT, UnitPlace.within == bindparam("within"))
+_PLACED_OF = select(Placement.student_id).where(Placement.student_id.in_(_PUPILS), placed(None))
+# Asked pupil by pupil, by "exists": joined, a planner may begin with all classes of a province.
+_OF_TOKEN = _PLACED_OF.where(
+    exists().where(UnitPlace.unit == Placement.unit, UnitPlace.within == _UNIT).correlate(Placement)
+)
+_OF_PERSON = union_all(
+    _PLACED_OF.where(
+        exists(
+            select(Post.unit)
+            .join(UnitPlace, UnitPlace.within == Post.unit)
+            .join(Staff, Staff.staff_id == Post.staff_id)
+            .where(UnitPlace.unit == Placement.unit, Post.staff_id == _STAFF, Post.sees, in_force(None))
+            .correlate(Placement)
+        )
+    ),
+    select(Grant.student_id).where(
+        Grant.staff_id == _STAFF, Grant.student_id.in_(_PUPILS), _running(None), _serves()
+    ),
+)
 
 
 def _of_post(row: Any) -> AccessReason:

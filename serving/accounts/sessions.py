@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, exists, insert, select, update
 
-from serving.access.deciding import Viewer, in_force
+from serving.access.deciding import Viewer, in_force, moment
 from serving.access.posts import DATA_SCIENTIST
-from serving.access.tables import Post, Staff
+from serving.access.tables import Post, Staff, UtcDateTime
 from serving.accounts.keeping import plain_login, seal_if_unused
 from serving.accounts.passwords import matches, place_to_hash
 from serving.accounts.secret import digest_of, new_secret
@@ -26,6 +26,33 @@ NOTED = timedelta(minutes=1)
 REMEMBERED = 10_000
 """Sessions and tokens of whose use a process remembers, so that most requests ask nothing."""
 _lately: dict[str, datetime] = {}
+_STILL_SERVES = exists().where(Staff.staff_id == Account.staff_id, ~Staff.has_left)
+_IS_DATA_SCIENTIST = exists(
+    select(Post.staff_id)
+    .join(Staff, Staff.staff_id == Post.staff_id)
+    .where(Post.staff_id == Account.staff_id, Post.role == DATA_SCIENTIST, in_force(None))
+    .correlate(Account)
+)
+_GOING_ON = (
+    select(
+        Account.id,
+        Account.login,
+        Account.staff_id,
+        Account.administrator, Account.must_change,
+        _STILL_SERVES.label("serves"),
+        _IS_DATA_SCIENTIST.label("data_scientist"),
+    )
+    .select_from(SignedIn)
+    .join(Account, Account.id == SignedIn.account)
+    .where(
+        SignedIn.digest == bindparam("digest"),
+        SignedIn.ended_at.is_(None),
+        SignedIn.used_at > bindparam("idle", type_=UtcDateTime()),
+        SignedIn.began_at > bindparam("longest", type_=UtcDateTime()),
+        Account.state == ACTIVE,
+    )
+)
+"""Made once: every request of a person asks it."""
 
 
 @dataclass(frozen=True)
@@ -72,20 +99,9 @@ def session_viewer(connection: Connection, opaque: str, at: datetime) -> Viewer 
 
     Reads only; :func:`note_use` puts off its end.
     """
-    query = (
-        select(Account.__table__)
-        .select_from(SignedIn)
-        .join(Account, Account.id == SignedIn.account)
-        .where(
-            SignedIn.digest == digest_of(opaque),
-            SignedIn.ended_at.is_(None),
-            SignedIn.used_at > at - IDLE,
-            SignedIn.began_at > at - LONGEST,
-            Account.state == ACTIVE,
-        )
-    )
-    found = connection.execute(query).one_or_none()
-    if found is None or _has_left(connection, found.staff_id):
+    asked = {"digest": digest_of(opaque), "idle": at - IDLE, "longest": at - LONGEST, **moment(at)}
+    found = connection.execute(_GOING_ON, asked).one_or_none()
+    if found is None or (found.staff_id is not None and not found.serves):
         return None
     return Viewer(
         account_id=found.id,
@@ -93,7 +109,7 @@ def session_viewer(connection: Connection, opaque: str, at: datetime) -> Viewer 
         kind="person",
         staff_id=found.staff_id,
         administrator=found.administrator,
-        data_scientist=_is_data_scientist(connection, found.staff_id, at),
+        data_scientist=found.data_scientist,
         must_change=found.must_change,
     )
 
@@ -150,12 +166,3 @@ def _has_left(connection: Connection, staff_id: str | None) -> bool:
     """Whether the account is of somebody the register no longer names."""
     query = select(Staff.staff_id).where(Staff.staff_id == staff_id, ~Staff.has_left)
     return staff_id is not None and connection.execute(query).first() is None
-
-
-def _is_data_scientist(connection: Connection, staff_id: str | None, at: datetime) -> bool:
-    query = (
-        select(Post.staff_id)
-        .join(Staff, Staff.staff_id == Post.staff_id)
-        .where(Post.staff_id == staff_id, Post.role == DATA_SCIENTIST, in_force(at))
-    )
-    return staff_id is not None and connection.execute(query.limit(1)).first() is not None

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from risk_model.errors import MissingError, UsageError
 from serving.access.deciding import SEEING_SCOPES, Viewer
+from serving.access.tables import UtcDateTime
 from serving.accounts.keeping import create_account, plain_login
 from serving.accounts.secret import digest_of, new_secret
 from serving.accounts.tables import ACTIVE, Account, Token
@@ -18,6 +19,18 @@ SCOPES = ("lists:read", "students:read", "score", "care:write", "monitoring:read
 PREFIX = "dr_"
 """Begins every token, so that a scanner for leaked secrets knows one."""
 LONGEST = timedelta(days=366)
+_IN_USE = (
+    select(Token.account, Token.scopes, Token.unit, Account.login)
+    .join(Account, Account.id == Token.account)
+    .where(
+        Token.digest == bindparam("digest"),
+        Token.revoked_at.is_(None),
+        Token.expires_at > bindparam("at", type_=UtcDateTime()),
+        Account.state == ACTIVE,
+        Account.kind == "machine",
+    )
+)
+"""Made once: every request of a machine asks it."""
 
 
 def create_token(
@@ -59,18 +72,7 @@ def create_token(
 
 def token_viewer(connection: Connection, opaque: str, at: datetime) -> Viewer | None:
     """The machine a token is of, with what it may; null if the token or its account is over."""
-    query = (
-        select(Token.__table__, Account.login)
-        .join(Account, Account.id == Token.account)
-        .where(
-            Token.digest == digest_of(opaque),
-            Token.revoked_at.is_(None),
-            Token.expires_at > at,
-            Account.state == ACTIVE,
-            Account.kind == "machine",
-        )
-    )
-    found = connection.execute(query).one_or_none()
+    found = connection.execute(_IN_USE, {"digest": digest_of(opaque), "at": at}).one_or_none()
     if found is None:
         return None
     scopes = frozenset(found.scopes.split())

@@ -8,15 +8,16 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from risk_model.errors import UsageError
-from serving.access.deciding import visible
+from serving.access.deciding import Sight
 from serving.api import API
 from serving.api.answering import errors, reply
 from serving.api.cursors import MOST, Cursor, read_cursor, write_cursor
 from serving.api.documents import ListPage
-from serving.lists import Page, published_page
+from serving.lists import Page
 from serving.units import parse_unit
 from serving.web.policy import sees_unit
 from serving.web.problems import ProblemError, not_found
+from serving.web.service import service_of
 from serving.web.shapes import UNIT_LENGTH
 
 router = APIRouter(prefix=API, tags=["lists"])
@@ -53,10 +54,10 @@ def read_list(
 
 def _page(request: Request, unit: str, order: str, everybody: bool, most: int, after: Cursor | None) -> Page:
     state = request.state
-    among = visible(state.viewer, state.at)
+    among = Sight(state.viewer, state.at)
     asked = {"everybody": everybody, "language": state.language, "among": among, "order": order, "most": most}
     try:
-        page = published_page(
+        page = service_of(request).lists.page(
             state.connection, parse_unit(unit), after=None if after is None else after.after, **asked
         )
     except UsageError:

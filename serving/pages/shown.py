@@ -10,14 +10,15 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from risk_model.errors import MissingError, UsageError
-from serving.access.deciding import visible
+from serving.access.deciding import Sight
 from serving.care.overview import FollowUp
 from serving.directory.naming import names_of
-from serving.lists import RANK_OF, Page, published_page
+from serving.lists import RANK_OF, Page
 from serving.pages.desk import Desk
 from serving.seats import of_pupils
 from serving.tables import PUBLISHED, STORED, Published, Run, RunSchool, Score
 from serving.units import Unit
+from serving.web.service import service_of
 
 SAME = 0.0005
 """Risks as near as this are shown as the same."""
@@ -69,8 +70,10 @@ def page_of(desk: Desk, unit: Unit, as_of: date | None = None) -> Page | None:
     """The published list; none where nothing (or nothing of this unit) is published."""
     try:
         # Counts of a unit stand open to some who see none of its pupils.
-        among = visible(desk.viewer, desk.at) if desk.viewer.sees_pupils else None
-        return published_page(desk.connection, unit, as_of=as_of, language=desk.language, among=among)
+        among = Sight(desk.viewer, desk.at) if desk.viewer.sees_pupils else None
+        return service_of(desk.request).lists.page(
+            desk.connection, unit, as_of=as_of, language=desk.language, among=among
+        )
     except (MissingError, UsageError):
         return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
@@ -18,6 +18,7 @@ from serving.access.deciding import Viewer
 from serving.access.second_wall import database_identity
 from serving.audit.entries import Entry
 from serving.hot_model import HotModel
+from serving.kept_lists import KeptLists
 
 Found = TypeVar("Found")
 
@@ -44,6 +45,7 @@ class Service:
     audit: Audit
     clock: Callable[[], datetime] = now
     """What time it is, in UTC."""
+    lists: KeptLists = field(default_factory=KeptLists)
 
 
 def service_of(request: HTTPConnection) -> Service:
