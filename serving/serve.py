@@ -47,8 +47,11 @@ def serve(office: Office, host: str, port: int, workers: int, database_url: str 
 def run(host: str, port: int, workers: int) -> None:
     """Answer requests until a signal comes. No access log: addresses of requests name pupils."""
     import uvicorn
+    from uvicorn.supervisors import Multiprocess
 
-    uvicorn.run(
+    from serving.shared_port import SharedPort
+
+    config = uvicorn.Config(
         "serving.app:app_of_worker",
         factory=True,
         host=host,
@@ -58,6 +61,11 @@ def run(host: str, port: int, workers: int) -> None:
         server_header=False,
         log_level="warning",
     )
+    if workers == 1:
+        uvicorn.Server(config).run()
+        return
+    with SharedPort.held(host, port) as held:
+        Multiprocess(config, sockets=[held]).run()
 
 
 @contextmanager
