@@ -21,6 +21,7 @@ LOOK_BACK = 100_000
 """How many records back an entry sent a second time is looked for."""
 SYSTEM = "audit-writer"
 
+_APPEND = insert(Record)
 Batch = Sequence[tuple[str, Entry]]
 """Entries with their nonces."""
 
@@ -86,7 +87,7 @@ class Chain:
             with self._engine.begin() as connection:
                 if connection.dialect.name == "postgresql":
                     _demand_alone(connection)
-                connection.execute(insert(Record), rows)
+                connection.execute(_APPEND, rows)
         return head, numbers
 
     def _known(self, nonces: Sequence[str]) -> dict[str, int]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, BinaryIO
 
 from sqlalchemy import Connection, Engine
 
@@ -61,8 +61,9 @@ class AuditClient(_Readable):
     def __init__(self, home: Home, settings: Settings, patience: float = PATIENCE) -> None:
         super().__init__(home, settings)
         self._patience = patience
-        self._idle: list[socket.socket] = []
+        self._idle: list[_Line] = []
         self._process = os.getpid()
+        self._socket = socket_path(home)
 
     def record(self, entries: Sequence[Entry]) -> list[int]:
         """Write the entries; their numbers, once they are on the disk.
@@ -88,14 +89,13 @@ class AuditClient(_Readable):
         again = False
         pause = 0.02
         while True:
-            connection = self._take()
+            line = self._take()
             try:
-                connection.settimeout(max(deadline - monotonic(), 0.01))
-                _connect(connection, socket_path(self.home))
+                line.connect(self._socket, max(deadline - monotonic(), 0.01))
                 sent, again = again, True
-                answer = _ask(connection, batch, again=sent)
+                answer = line.ask(batch, again=sent)
             except OSError as error:
-                connection.close()
+                line.close()
                 if monotonic() >= deadline:
                     raise AuditError(
                         f"The audit writer does not answer ({error}). Nothing was shown; try again."
@@ -103,33 +103,56 @@ class AuditClient(_Readable):
                 sleep(pause)
                 pause = min(2 * pause, 0.3)  # all requests wait for a writer that is starting: leave it room
             except BaseException:
-                connection.close()
+                line.close()
                 raise
             else:
-                self._idle.append(connection)
+                self._idle.append(line)
                 break
         if "error" in answer:
             raise AuditError(answer["error"])
         return list(answer["numbers"])
 
-    def _take(self) -> socket.socket:
-        """A connection nobody uses; those from before a fork are the parent's."""
+    def _take(self) -> _Line:
+        """A line nobody uses; those from before a fork are the parent's."""
         if self._process != os.getpid():
             self._process, theirs, self._idle = os.getpid(), self._idle, []
-            for connection in theirs:
-                connection.close()
+            for line in theirs:
+                line.close()
         try:
             return self._idle.pop()
         except IndexError:
-            return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            return _Line()
 
 
-def _connect(connection: socket.socket, path: Path) -> None:
-    """Connect to the writer unless it is."""
-    try:
-        connection.getpeername()
-    except OSError:
-        connection.connect(os.fspath(path))
+class _Line:
+    """A connection to the writer, for one message after the other."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._answers: BinaryIO | None = None
+
+    def connect(self, path: Path, seconds: float) -> None:
+        """Connect to the writer unless it is; from then on nothing is waited for longer than ``seconds``."""
+        if self._answers is None:
+            self._socket.settimeout(seconds)
+            self._socket.connect(os.fspath(path))
+            self._answers = self._socket.makefile("rb")
+
+    def ask(self, batch: Batch, *, again: bool) -> dict[str, Any]:
+        """Send a batch; the writer's answer."""
+        message = {"again": again, "entries": [[nonce, vars(entry)] for nonce, entry in batch]}
+        self._socket.sendall(json.dumps(message).encode() + b"\n")
+        line = self._answers.readline() if self._answers is not None else b""
+        if not line.endswith(b"\n"):
+            raise ConnectionResetError("it ended")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._answers is not None:
+            self._answers.close()
+        self._socket.close()
 
 
 class DirectAudit(_Readable):
@@ -154,14 +177,3 @@ class DirectAudit(_Readable):
                     if monotonic() >= deadline:
                         raise error from held
         return []
-
-
-def _ask(connection: socket.socket, batch: Batch, *, again: bool) -> dict[str, Any]:
-    message = {"again": again, "entries": [[nonce, vars(entry)] for nonce, entry in batch]}
-    connection.sendall(json.dumps(message).encode() + b"\n")
-    with connection.makefile("rb") as lines:
-        line = lines.readline()
-    if not line.endswith(b"\n"):
-        raise ConnectionResetError("it ended")
-    answer: dict[str, Any] = json.loads(line)
-    return answer

@@ -36,6 +36,10 @@ LONGEST_SOCKET = 100
 LONGEST_MESSAGE = 16 * 1024 * 1024
 LARGEST_GROUP = 500
 """Messages committed together."""
+GATHER_SECONDS = 0.002
+"""So long a group waits for others to join it, about as long as the disk takes, if another has just gone."""
+BUSY_SECONDS = 0.005
+"""A group that comes so soon after another is one of many; a lone look waits for nobody."""
 RESTART_AFTER = 0.2
 """Seconds before a writer that ended is started again."""
 
@@ -136,11 +140,16 @@ async def _listen(
 
 async def _commit(queue: asyncio.Queue[_Waiting], store: _Store, disk: ThreadPoolExecutor) -> None:
     """Take whatever has come, commit it as one group, answer it; again."""
+    loop = asyncio.get_running_loop()
+    ended = float("-inf")
     while True:
         group = [await queue.get()]
+        if loop.time() - ended < BUSY_SECONDS:
+            await asyncio.sleep(GATHER_SECONDS)
         while len(group) < LARGEST_GROUP and not queue.empty():
             group.append(queue.get_nowait())
-        answers = await asyncio.get_running_loop().run_in_executor(disk, store.append, group)
+        answers = await loop.run_in_executor(disk, store.append, group)
+        ended = loop.time()
         for waiting, answer in zip(group, answers, strict=True):
             if not waiting.answer.done():
                 waiting.answer.set_result(answer)
