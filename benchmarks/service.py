@@ -3,7 +3,8 @@
 ``python -m benchmarks.service --pupils 500000 --json``: publishes a made-up run of so many pupils, starts
 ``dropout-risk serve`` and lets ``wrk`` (a package of the distribution) ask for the lists of many classes over
 some connections, first alone, then while another run as large is published. Every answer writes an audit
-record before it is given; the records are counted afterwards.
+record before it is given. ``--mlflow HOME`` measures one score with its reasons on demand instead, beside
+``mlflow models serve`` of the same model.
 """
 
 from __future__ import annotations
@@ -11,25 +12,19 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
 import shutil
-import socket
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import click
 from sqlalchemy import Engine
 
+from benchmarks.loaded import Running, asked, served
+from benchmarks.served_scores import measure_scores
 from risk_model.home import Home
 from risk_model.settings import Settings
 from serving import pruning, publication
@@ -41,14 +36,10 @@ from serving.publication import Row
 from serving.tables import PUBLISHED
 from tests.made_up_runs import made_up_run, run_key
 
-COMMAND = Path(sys.executable).with_name("dropout-risk")
 PUPILS_OF_SCHOOL = 400
 DAY = date(2026, 3, 2)
 CLASSES = 200
 """Lists asked for in turn."""
-PATIENCE = 60
-FIGURES = re.compile(r"99%\s+([\d.]+)(us|ms|s)|Requests/sec:\s+([\d.]+)|Non-2xx or 3xx responses: (\d+)")
-IN_MS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 
 
 def publish(home: Home, settings: Settings, pupils: int, number: int) -> float:
@@ -94,68 +85,19 @@ def token(home: Home, settings: Settings, within: str) -> str:
         return create_token(connection, "load", scopes, within, now + timedelta(days=1), now)
 
 
-@contextmanager
-def served(home: Home, workers: int) -> Iterator[str]:
-    """The address of a service at work."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        str(COMMAND),
-        "--home",
-        str(home.folder),
-        "serve",
-        "--port",
-        str(port),
-        "--workers",
-        str(workers),
-    ]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(f"{address}/livez")
-        yield address
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _wait_for(address: str) -> None:
-    begun = time.monotonic()
-    while True:
-        try:
-            urlopen(address).read()
-            return
-        except (URLError, ConnectionError):
-            if time.monotonic() - begun > PATIENCE:
-                raise SystemExit("The service did not start.") from None
-            time.sleep(0.2)
-
-
 def load(
-    address: str, secret: str, seconds: int, connections: int, schools: int, folder: Path
+    service: Running, secret: str, seconds: int, connections: int, schools: int, folder: Path
 ) -> dict[str, Any]:
     """Ask for the lists of many classes in turn, as fast as the connections allow."""
-    script = folder / "classes.lua"
-    script.write_text(f"""
+    script = f"""
         local n = 0
         request = function()
           n = (n + 7) % {min(CLASSES, schools)}
           local school = string.format("52012%05d", n)
           local unit = "class:" .. school .. ":7A:2025"
           return wrk.format("GET", "/api/v1/lists?unit=" .. unit, {{["Authorization"] = "Bearer {secret}"}})
-        end""")
-    command = ["wrk", "-t2", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(script), address]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    found: dict[str, Any] = {"seconds": seconds, "connections": connections, "refused": 0}
-    for late, unit, rate, refused in FIGURES.findall(told):
-        if late:
-            found["p99_ms"] = float(late) * IN_MS[unit]
-        elif rate:
-            found["requests_per_second"] = float(rate)
-        else:
-            found["refused"] = int(refused)
-    return found
+        end"""
+    return asked(service, script, folder, seconds, connections)
 
 
 def measure(
@@ -166,13 +108,13 @@ def measure(
     publish(home, settings, pupils, 1)
     secret = token(home, settings, within)
     schools = 1 if within.startswith("school:") else pupils // PUPILS_OF_SCHOOL
-    with served(home, workers) as address:
-        load(address, secret, 2, connections, schools, folder)
-        alone = load(address, secret, seconds, connections, schools, folder)
+    with served(home, workers) as service:
+        load(service, secret, 2, connections, schools, folder)
+        alone = load(service, secret, seconds, connections, schools, folder)
         took: list[float] = []
         night = threading.Thread(target=lambda: took.append(publish(home, settings, pupils, 2)))
         night.start()
-        beside = load(address, secret, seconds, connections, schools, folder)
+        beside = load(service, secret, seconds, connections, schools, folder)
         night.join()
     return {
         "machine": {"processors": os.cpu_count(), "python": platform.python_version()},
@@ -187,13 +129,31 @@ def measure(
 @click.option("--connections", default=8, show_default=True)
 @click.option("--workers", default=2, show_default=True)
 @click.option("--within", default="school:5201200000", show_default=True, help="What the caller may see.")
+@click.option(
+    "--mlflow",
+    "champion_of",
+    type=click.Path(path_type=Path, exists=True),
+    help="Instead: one score on demand of this home's champion, beside 'mlflow models serve'.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def main(pupils: int, seconds: int, connections: int, workers: int, within: str, as_json: bool) -> None:
-    """Measure a class's list under load."""
+def main(
+    pupils: int,
+    seconds: int,
+    connections: int,
+    workers: int,
+    within: str,
+    champion_of: Path | None,
+    as_json: bool,
+) -> None:
+    """Measure a class's list under load, or a score on demand."""
     if shutil.which("wrk") is None:
         raise SystemExit("wrk is not installed. Install the distribution's package of that name.")
     with tempfile.TemporaryDirectory(prefix="service-") as folder:
-        found = measure(Path(folder), pupils, seconds, connections, workers, within)
+        place = Path(folder)
+        if champion_of is not None:
+            found = measure_scores(place, Home(champion_of), seconds, connections, workers)
+        else:
+            found = measure(place, pupils, seconds, connections, workers, within)
     print(json.dumps(found, indent=None if as_json else 1))
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from fastapi import Depends, FastAPI
+from fastapi.concurrency import run_in_threadpool
 
 from risk_model.home import Home
 from risk_model.settings import Settings, load_settings
@@ -60,6 +61,7 @@ def create_app(
 
     @asynccontextmanager
     async def until_stopped(_app: FastAPI) -> AsyncIterator[None]:
+        await run_in_threadpool(service.model.warm)
         yield
         engine.dispose()
 

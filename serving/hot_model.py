@@ -6,6 +6,7 @@ MLflow, and none ever sees half a model: a request takes the reference once and 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from dataclasses import dataclass
@@ -61,6 +62,11 @@ class HotModel:
         if self._served is None:
             raise MissingError("There is no champion. Run 'dropout-risk train', or 'models promote V'.")
         return self._served
+
+    def warm(self) -> None:
+        """Load the champion before anybody waits for it; where that fails, requests say why."""
+        with contextlib.suppress(RiskModelError):
+            self.canary()
 
     def canary(self) -> float:
         """Score the golden rows with reasons: the largest gap to what the model answered when it was made.

@@ -106,3 +106,12 @@ def test_requests_see_one_model_or_the_other_and_never_half(home: Home) -> None:
     for thread in threads:
         thread.join()
     assert seen <= known
+
+
+def test_the_first_request_finds_the_model_loaded_and_a_home_without_one_is_served_all_the_same(home):
+    HotModel(home).warm()
+    made(home, "1", 1.0)
+    model = HotModel(home, look_every=float("inf"))
+    model.warm()
+    home.mlruns.rename(home.folder / "elsewhere")
+    assert model.served().champion.version == "1"

@@ -78,7 +78,8 @@ def strongest(
     of_all = np.array([feature.family == "time" for feature in features], dtype=bool)
     chosen = _strongest(np.where(of_all, 0.0, contributions), features, count, values)
     without = chosen[:, 0] < 0
-    chosen[without] = _strongest(contributions[without], features, count, values[without])
+    if without.any():
+        chosen[without] = _strongest(contributions[without], features, count, values[without])
     return chosen
 
 
@@ -127,10 +128,10 @@ def reasons(
         strongest(contributions, features, settings.reasons, values) if len(features) else _nothing(values)
     )
     texts = np.empty(chosen.shape, dtype=object)
-    for column, feature in enumerate(features):
+    for column in np.unique(chosen[chosen >= 0]):  # of a hundred features a few are anybody's reason
         rows, places = np.nonzero(chosen == column)
         texts[rows, places] = sentences(
-            feature,
+            features[column],
             values[rows, column],
             of_class[rows, column],
             settings.language,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from risk_model.explanation.words import Language, amount, with_unit
@@ -110,13 +109,15 @@ def sentences(
     if is_restricted(feature):
         return np.full(len(values), restricted_sentence(feature.family, language), dtype=object)
     digits = DIGITS.get(feature.unit, 1)
-    pairs = pd.DataFrame({"value": np.round(values, digits), "of_class": np.round(of_class, digits)})
-    code = pairs.groupby(["value", "of_class"], dropna=False, sort=False).ngroup().to_numpy()
-    distinct = pairs.drop_duplicates()
-    texts = np.empty(len(distinct), dtype=object)
-    for number, (value, middle) in enumerate(distinct.itertuples(index=False)):
-        texts[number] = sentence(feature, value, middle, language, protective=protective)
-    return texts[code]
+    pairs = zip(np.round(values, digits).tolist(), np.round(of_class, digits).tolist(), strict=True)
+    rendered: dict[tuple[str, str], str] = {}
+    texts = np.empty(len(values), dtype=object)
+    for place, pair in enumerate(pairs):
+        key = str(pair[0]), str(pair[1])  # no number is equal to itself where it is none
+        if key not in rendered:
+            rendered[key] = sentence(feature, *pair, language, protective=protective)
+        texts[place] = rendered[key]
+    return texts
 
 
 def sentence(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -124,9 +125,9 @@ class Bundle:
             )
         return dict(zip(self.features, parts.tolist(), strict=True))
 
-    @property
+    @cached_property
     def base(self) -> float:
-        """Calibrated log-odds before anything is known of a pupil."""
+        """Calibrated log-odds before anything is known of a pupil; one number for all."""
         blank = np.full((1, len(self.features)), np.nan)
         return self._scaled_base(self.scorer.contributions(blank, 1)[0])
 
