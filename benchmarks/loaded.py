@@ -65,10 +65,11 @@ def running(
 
 @contextmanager
 def served(home: Home, workers: int) -> Iterator[Running]:
-    """``dropout-risk serve`` of a home."""
+    """``dropout-risk serve`` of a home, for people without TLS, too: it is this machine's alone."""
     port = free_port()
+    env = {**os.environ, "DROPOUT_RISK_SERVICE__PLAIN_HTTP": "true"}
     command = [str(COMMANDS / "dropout-risk"), "--home", str(home.folder), "serve"]
-    with running([*command, "--port", str(port), "--workers", str(workers)], port, "/livez") as service:
+    with running([*command, "--port", str(port), "--workers", str(workers)], port, "/livez", env) as service:
         yield service
 
 

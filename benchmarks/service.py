@@ -4,7 +4,7 @@
 ``dropout-risk serve`` and lets ``wrk`` (a package of the distribution) ask for the lists of many classes over
 some connections, first alone, then while another run as large is published. Every answer writes an audit
 record before it is given. ``--mlflow HOME`` measures one score with its reasons on demand instead, beside
-``mlflow models serve`` of the same model.
+``mlflow models serve`` of the same model; ``--mixed HOME --minutes 60`` whether memory grows.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import click
 from sqlalchemy import Engine
 
 from benchmarks.loaded import Running, asked, served
+from benchmarks.served_mixed import measure_mixed
 from benchmarks.served_scores import measure_scores
 from risk_model.home import Home
 from risk_model.settings import Settings
@@ -135,6 +136,12 @@ def measure(
     type=click.Path(path_type=Path, exists=True),
     help="Instead: one score on demand of this home's champion, beside 'mlflow models serve'.",
 )
+@click.option(
+    "--mixed",
+    type=click.Path(path_type=Path, exists=True),
+    help="Instead: lists, pupils, scores, sign-ins and publications on a copy of this home.",
+)
+@click.option("--minutes", default=60.0, show_default=True, help="Of the mixed load.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def main(
     pupils: int,
@@ -143,15 +150,19 @@ def main(
     workers: int,
     within: str,
     champion_of: Path | None,
+    mixed: Path | None,
+    minutes: float,
     as_json: bool,
 ) -> None:
-    """Measure a class's list under load, or a score on demand."""
+    """Measure a class's list under load, a score on demand, or memory under a mixed load."""
     if shutil.which("wrk") is None:
         raise SystemExit("wrk is not installed. Install the distribution's package of that name.")
     with tempfile.TemporaryDirectory(prefix="service-") as folder:
         place = Path(folder)
         if champion_of is not None:
             found = measure_scores(place, Home(champion_of), seconds, connections, workers)
+        elif mixed is not None:
+            found = measure_mixed(place, Home(mixed), minutes, workers)
         else:
             found = measure(place, pupils, seconds, connections, workers, within)
     print(json.dumps(found, indent=None if as_json else 1))

@@ -24,6 +24,9 @@ AHEAD = 2
 ATTEMPTS = 3
 """How often a task is begun whose worker dies."""
 CONNECT_SECONDS = 10
+GIVE_WAY = 10
+"""How far workers of a night stand back behind the service on the same machine. Not who publishes: readers
+would wait for a lock whose holder is not let to work."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -128,7 +131,12 @@ def hired(processes: int, scheduler: str | None) -> Iterator[Workers]:
 
 def _pool(processes: int) -> Executor:
     spawned = multiprocessing.get_context("spawn")  # threads of DuckDB and numba do not survive a fork
-    return ProcessPoolExecutor(processes, mp_context=spawned, initializer=_end_with_parent)
+    return ProcessPoolExecutor(processes, mp_context=spawned, initializer=_begin)
+
+
+def _begin() -> None:
+    os.nice(GIVE_WAY)
+    _end_with_parent()
 
 
 def _end_with_parent() -> None:

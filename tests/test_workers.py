@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from serving.workers import InProcess, Workers, WorkersLostError
+from serving.workers import GIVE_WAY, InProcess, Workers, WorkersLostError, hired
 from tests.certificates import certified
 from tests.county import COMMAND, dropout_risk, environment, simulate
 from tests.test_parts import scattered
@@ -263,6 +263,17 @@ def test_a_task_that_kills_every_worker_is_given_up_with_a_word_on_memory(tmp_pa
         list(workers.each(die, [tmp_path]))
     assert isinstance(raised.value.__cause__, BrokenProcessPool)
     workers.close()
+
+
+def niceness(_: int) -> int:
+    return os.nice(0)
+
+
+def test_workers_of_a_night_give_way_to_the_service_and_who_publishes_does_not():
+    own = os.nice(0)
+    with hired(2, None) as workers:
+        assert set(workers.each(niceness, [1, 2])) == {min(own + GIVE_WAY, 19)}
+    assert os.nice(0) == own
 
 
 def test_an_error_in_a_task_is_raised_and_not_tried_again():
