@@ -38,7 +38,8 @@ _GOING_ON = (
         Account.id,
         Account.login,
         Account.staff_id,
-        Account.administrator, Account.must_change,
+        Account.administrator,
+        Account.must_change,
         _STILL_SERVES.label("serves"),
         _IS_DATA_SCIENTIST.label("data_scientist"),
     )
