@@ -35,7 +35,8 @@ def monitor(
     from monitoring.decision import reached
     from monitoring.night import monitor_night
 
-    document = monitor_night(office.home, office.settings, as_of, office.say)
+    with office.accounts() as accounts:
+        document = monitor_night(office.home, office.settings, as_of, office.say, accounts)
     return Result(document, _text(document), REACHED if reached(document["decision"], fail_on) else 0)
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import closing
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +14,11 @@ from monitoring.alerts.standing import Alerts
 from monitoring.care_effect.discontinuity import care_effect
 from monitoring.decision import decide, reasons, triggers
 from monitoring.drift.asking import Drifted, ask_drift
-from monitoring.evidently.asking import ask_evidently
-from monitoring.fairness.at_list import judge_groups, listed_by_group
+from monitoring.evidently.asking import Waiting, begin_evidently
+from monitoring.fairness.at_list import counted_by_group, judge_groups, listed_by_group
 from monitoring.findings import EVERYBODY, Finding
 from monitoring.history import History
+from monitoring.looked import Looked
 from monitoring.performance.cohorts import cohorts, disjoint
 from monitoring.performance.judging import judge_cohorts
 from monitoring.quality.lists import judge_contradictions, judge_held_back, judge_night, judge_people
@@ -28,9 +28,9 @@ from monitoring.report.writing import write_reports
 from monitoring.runs import Service, StoredRun, open_service
 from monitoring.stability.asking import ask_moves
 from monitoring.stability.moves import judge_moves
+from risk_model.accounts import Accounts
 from risk_model.errors import BundleError, MissingError
 from risk_model.home import Home
-from risk_model.protected import protected_on
 from risk_model.registry import Registry
 from risk_model.settings import Settings
 
@@ -38,38 +38,20 @@ if TYPE_CHECKING:
     from risk_model.lake.reading import Lake
     from risk_model.model.bundle import Bundle
 
-
-@dataclass
-class Looked:
-    """What was found so far."""
-
-    run: StoredRun
-    scores: pd.DataFrame
-    last: StoredRun | None
-    last_scores: pd.DataFrame | None
-    schools: pd.DataFrame
-    findings: list[Finding] = field(default_factory=list)
-    parts: dict[str, Any] = field(default_factory=dict)
-    """Of the document, by question."""
-
-    @contextmanager
-    def asking(self, what: str) -> Iterator[None]:
-        """One question; an error in it becomes a finding."""
-        try:
-            yield
-        except Exception as error:
-            said = str(error).partition("\n")[0] or type(error).__name__
-            self.findings.append(
-                Finding("not_asked", "tool", "investigate", "data_scientist", unit=f"question:{what}",
-                        window=f"{self.run.as_of}", figures={"what": what, "reason": said})
-            )  # fmt: skip
-            self.parts.setdefault(what, None)
+QUESTIONS = ("quality", "drift", "stability", "performance", "fairness", "evidently")
+"""Stages of the accounts that are always told."""
 
 
 def monitor_night(
-    home: Home, settings: Settings, as_of: date | None, say: Callable[[str], None]
+    home: Home,
+    settings: Settings,
+    as_of: date | None,
+    say: Callable[[str], None],
+    accounts: Accounts | None = None,
 ) -> dict[str, Any]:
     """Look at the newest run up to ``as_of``; answers the document of ``monitor --json``.
+
+    A stage is booked in ``accounts`` for each question, whose seconds and memory the document tells.
 
     Raises
     ------
@@ -92,17 +74,17 @@ def monitor_night(
                 f"Nothing was scored up to {day}. Run 'dropout-risk score --as-of {day}' first."
             )
         history = History(home)
-        looked = _opened(service, runs)
+        looked = _opened(service, runs, accounts or Accounts())
         _ask_all(home, settings, service, lake, runs, day, history, looked)
         return _concluded(home, settings, day, history, looked, say)
 
 
-def _opened(service: Service, runs: list[StoredRun]) -> Looked:
+def _opened(service: Service, runs: list[StoredRun], accounts: Accounts) -> Looked:
     run = runs[-1]
     last = runs[-2] if len(runs) > 1 else None
-    return Looked(
-        run, service.scores(run), last, service.scores(last) if last else None, service.schools(run)
-    )
+    with accounts.stage("scores", "scores of tonight and of the night before"):
+        last_scores = service.scores(last) if last else None
+        return Looked(run, service.scores(run), last, last_scores, service.schools(run), accounts)
 
 
 def _ask_all(
@@ -116,6 +98,9 @@ def _ask_all(
     looked: Looked,
 ) -> None:
     rules, run = settings.monitoring, looked.run
+    evidently: Waiting | None = None
+    with looked.asking("evidently"):
+        evidently = begin_evidently(home, settings, lake, service, runs, day)
     with looked.asking("quality"):
         _quality(service, lake, day, settings, looked)
     bundle = _bundle(home, settings, lake, looked)
@@ -140,13 +125,12 @@ def _ask_all(
         looked.parts["performance"] = {"cohorts": judged, "expected_precision": _promise(looked.scores)}
         _care(settings, judged, looked)
     with looked.asking("fairness"):
-        told = looked.scores.merge(
-            protected_on(lake, [run.as_of]).drop(columns="snapshot"), "left", "student_id"
-        )
-        looked.parts["fairness"] = listed_by_group(told[told["risk"].notna()], settings)
-    with looked.asking("evidently"):
-        looked.parts["evidently"], failed = ask_evidently(home, settings, lake, service, runs, day)
-        looked.findings += [failed] if failed else []
+        counts = counted_by_group(lake, looked.scores, run.as_of)
+        looked.parts["fairness"] = listed_by_group(counts, settings)
+    if evidently is not None:
+        with looked.asking("evidently"), closing(evidently):
+            looked.parts["evidently"], failed = evidently.told()
+            looked.findings += [failed] if failed else []
 
 
 def _quality(service: Service, lake: Lake, day: date, settings: Settings, looked: Looked) -> None:
@@ -237,8 +221,10 @@ def _concluded(
         "alerts": [one.as_document() for one in standing],
         "told": [finding.as_document() for finding in looked.findings if not finding.is_alert],
         **looked.parts,
+        **looked.accounts.document(QUESTIONS),
     }
-    document["reports"] = write_reports(history, run.as_of, document)
+    with looked.accounts.stage("report", "report in both languages"):
+        document["reports"] = write_reports(history, run.as_of, document)
     document["report"] = document["reports"][settings.list.language]
     sent = send(standing, document, rules, settings.list.language, say)
     alerts.keep(standing, sent, day)

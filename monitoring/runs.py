@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, MetaData, Table, create_engine, func, make_url, select
+from sqlalchemy import Connection, MetaData, Select, Table, create_engine, func, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from risk_model.errors import MissingError, RiskModelError
@@ -20,9 +20,10 @@ from risk_model.settings import Settings
 COMPLETE = ("published", "stored", "refused")
 TABLES = ("runs", "run_schools", "scores", "published")
 PARTITION = 50_000
-SCORE_COLUMNS = (
-    "student_id", "school_id", "class_key", "grade", "status", "risk", "rank_in_school", "listed",
-)  # fmt: skip
+KEPT = 2
+BUSY_SECONDS = 60
+"""SQLite is locked while a list is published; a night is not given up for that."""
+SCORE_COLUMNS = ("student_id", "school_id", "class_key", "grade", "status", "risk", "listed")
 
 
 class ServiceUnreadableError(RiskModelError):
@@ -50,6 +51,8 @@ class Service:
 
     connection: Connection
     tables: dict[str, Table]
+    _read: dict[int, pd.DataFrame] = field(default_factory=dict)
+    """Scores by run, those of :data:`KEPT` runs: several questions ask for the same."""
 
     def runs(self, until: date) -> list[StoredRun]:
         """Complete runs up to ``until``, oldest first; of a day the one finished last."""
@@ -60,18 +63,22 @@ class Service:
         return [_run(row) for row in newest.values()]
 
     def scores(self, run: StoredRun) -> pd.DataFrame:
-        """Everybody of a run: the columns of ``SCORE_COLUMNS`` and ``county_id``."""
-        scores, schools = self.tables["scores"], self.tables["run_schools"]
-        columns = [scores.c[name] for name in SCORE_COLUMNS]
-        joined = scores.join(
-            schools, (schools.c.run == scores.c.run) & (schools.c.school_id == scores.c.school_id)
-        )
-        asked = select(*columns, schools.c.county_id).select_from(joined).where(scores.c.run == run.id)
-        names = (*SCORE_COLUMNS, "county_id")
-        result = self.connection.execution_options(yield_per=PARTITION).execute(asked)
-        parts = [_frame(part, names) for part in result.partitions()]
-        frame = pd.concat(parts, ignore_index=True) if parts else _frame([], names)
-        return frame.astype({"risk": "float64", "listed": "bool"})
+        """Everybody of a run: the columns of ``SCORE_COLUMNS`` and ``county_id``, not to be written into.
+
+        The last :data:`KEPT` that were asked for are read once.
+        """
+        if run.id not in self._read:
+            while len(self._read) >= KEPT:
+                self._read.pop(next(iter(self._read)))
+            self._read[run.id] = self._scores(run)
+        return self._read[run.id]
+
+    def _scores(self, run: StoredRun) -> pd.DataFrame:
+        scores = self.tables["scores"]
+        asked = select(*(scores.c[name] for name in SCORE_COLUMNS)).where(scores.c.run == run.id)
+        frame = _scores_frame(_as_driver_tells(self.connection, asked))
+        county = self.schools(run).set_index("school_id")["county_id"]
+        return frame.assign(county_id=frame["school_id"].map(county).astype(frame["school_id"].dtype))
 
     def schools(self, run: StoredRun) -> pd.DataFrame:
         """The schools of a run: ``school_id, county_id, name, pupils, held_back``."""
@@ -107,7 +114,9 @@ def open_service(home: Home, settings: Settings) -> Iterator[Service]:
     """
     if settings.database_url is None and not home.service_database.exists():
         raise MissingError("Nothing has been scored yet. Run 'dropout-risk score' first.")
-    engine = create_engine(_url(home, settings))
+    url = _url(home, settings)
+    lite = make_url(url).get_backend_name() == "sqlite"
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS} if lite else {})
     try:
         metadata = MetaData()
         metadata.reflect(engine, only=TABLES)
@@ -146,6 +155,33 @@ def _run(row: Any) -> StoredRun:
 
 def _day(value: Any) -> date:
     return value if isinstance(value, date) else date.fromisoformat(str(value)[:10])
+
+
+def _as_driver_tells(connection: Connection, asked: Select[Any]) -> Iterator[list[tuple[Any, ...]]]:
+    """Rows, a partition at a time, without an object of SQLAlchemy's around each: they are millions."""
+    statement = str(asked.compile(connection, compile_kwargs={"literal_binds": True}))
+    driver: Any = connection.connection
+    # A named cursor stays with the server: without a name psycopg fetches everything at once.
+    named = ("scores",) if connection.dialect.name == "postgresql" else ()
+    with closing(driver.cursor(*named)) as cursor:
+        cursor.execute(statement)
+        while rows := cursor.fetchmany(PARTITION):
+            yield rows
+
+
+def _scores_frame(parts: Iterable[list[tuple[Any, ...]]]) -> pd.DataFrame:
+    """Columns of Arrow, which pandas takes over: a tenth of the memory of texts of Python."""
+    import pyarrow as pa
+
+    kinds = {"grade": pa.int64(), "risk": pa.float64(), "listed": pa.bool_()}
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in SCORE_COLUMNS])
+    batches = []
+    for rows in parts:
+        told = dict(zip(SCORE_COLUMNS, zip(*rows, strict=True), strict=True))
+        told["listed"] = tuple(map(bool, told["listed"]))  # a number in SQLite
+        batches.append(pa.record_batch([pa.array(told[one.name], one.type) for one in schema], schema))
+    frame: pd.DataFrame = pa.Table.from_batches(batches, schema).to_pandas()
+    return frame
 
 
 def _frame(rows: Any, names: tuple[str, ...]) -> pd.DataFrame:

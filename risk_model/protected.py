@@ -42,13 +42,13 @@ def protected_on(lake: Lake, days: Sequence[date]) -> pd.DataFrame:
     parts = []
     for day in sorted(days):
         lake.known_on(day)
-        found = lake.con.execute(_KNOWN).df()
+        found = lake.con.execute(KNOWN).df()
         parts.append(found.assign(snapshot=pd.Timestamp(day).as_unit("us")))
     columns = ["snapshot", "student_id", *(name for name in ATTRIBUTES if name != "county")]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
-_KNOWN = """
+KNOWN = """
 WITH family AS (
     SELECT student_id, parents_away, guardian, poverty, relocated FROM known.families
     QUALIFY row_number() OVER (PARTITION BY student_id ORDER BY observed_on DESC, recorded_on DESC) = 1),
@@ -64,3 +64,4 @@ SELECT p.student_id, s.sex, s.ethnicity, s.disability::VARCHAR AS disability,
 FROM people p LEFT JOIN known.students s USING (student_id) LEFT JOIN family f USING (student_id)
 LEFT JOIN spell e USING (student_id)
 """
+"""A row per pupil of the views ``known.*``: ``student_id`` and all but ``county`` as text."""

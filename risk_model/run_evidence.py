@@ -83,6 +83,26 @@ def facts_of_run(
         )
 
 
+def values_of_some(
+    con: duckdb.DuckDBPyConnection, home: Home, run_id: str, pupils: int
+) -> NDArray[np.float64]:
+    """Values (pupils, features) of about so many pupils of a run, the same ones if asked again.
+
+    Nobody at all if its evidence has been thinned away.
+    """
+    run = SealedRun.of(home, run_id)
+    files = run.files(EVIDENCE[0])
+    if not files:
+        return np.empty((0, 0))
+    source = run.source(con, files)
+    (total,) = con.execute(f"select count(*) from {source}").fetchall()[0]
+    drawn = f"hash(student_id || '{run_id}') % {max(total, 1)} < {pupils}"
+    asked = f'select "values" from {source} where {drawn} order by student_id'
+    blobs = con.execute(asked).to_arrow_table().column(0)
+    parts = [matrix(chunk, len(chunk)) for chunk in blobs.chunks if len(chunk)]
+    return np.concatenate(parts) if parts else np.empty((0, 0))
+
+
 def matrix(blobs: object, rows: int) -> NDArray[np.float64]:
     """Rows of numbers out of an Arrow array of blobs of equal length, without copying where it can."""
     import pyarrow as pa

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from risk_model.lake.attaching import connect
-from risk_model.run_evidence import facts_of_run
+from risk_model.run_evidence import facts_of_run, values_of_some
 from serving.database import open_database
 from serving.tables import Run, Score
 from tests.nights import FEATURES, CountyOffice, county_office, county_office_with_archive  # noqa: F401
@@ -40,3 +40,17 @@ def test_everybody_scored_is_read_back_with_values_that_add_up_to_the_risk(offic
 def test_a_run_that_was_thinned_away_has_nothing_to_read(office: CountyOffice):
     with connect(office.settings, office.home.data / "spill") as con:
         assert list(facts_of_run(con, office.home, "gone")) == []
+        assert len(values_of_some(con, office.home, "gone", 10)) == 0
+
+
+def test_a_sample_is_pupils_of_the_run_and_the_same_ones_again(office: CountyOffice):
+    office.score()
+    with open_database(office.home, office.settings) as engine, engine.connect() as connection:
+        key = connection.execute(select(Run.key)).scalar_one()
+    with connect(office.settings, office.home.data / "spill") as con:
+        everybody = {row.tobytes() for part in facts_of_run(con, office.home, key) for row in part.values}
+        some, again = (values_of_some(con, office.home, key, 30) for _ in range(2))
+        assert len(values_of_some(con, office.home, key, 10_000)) == office.score()["status"]["scored"]
+    np.testing.assert_array_equal(some, again)
+    assert 5 < len(some) < 60
+    assert {row.tobytes() for row in some} <= everybody

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from monitoring.evidently.making import make
@@ -15,46 +16,61 @@ from monitoring.performance.maturity import maturity
 from monitoring.performance.outcomes import outcomes
 from monitoring.runs import Service, StoredRun
 from risk_model.home import Home
-from risk_model.run_evidence import facts_of_run
+from risk_model.run_evidence import values_of_some
 from risk_model.settings import Settings
 
 if TYPE_CHECKING:
     from risk_model.lake.reading import Lake
 
 YEAR = timedelta(days=364)
-SEED = 20260901
+Answer = tuple[dict[str, Any], Finding | None]
 
 
-def ask_evidently(
+@dataclass
+class Waiting:
+    """A report that is being made in a process of its own while other questions are asked."""
+
+    answer: Answer | Future[Answer]
+    reference: str | None = None
+    worker: ThreadPoolExecutor | None = None
+
+    def told(self) -> Answer:
+        """What became of it; waits until that is known."""
+        if not isinstance(self.answer, Future):
+            return self.answer
+        told, failed = self.answer.result()
+        return {**told, "reference": self.reference}, failed
+
+    def close(self) -> None:
+        if self.worker is not None:
+            self.worker.shutdown()
+
+
+def begin_evidently(
     home: Home, settings: Settings, lake: Lake, service: Service, runs: Sequence[StoredRun], today: date
-) -> tuple[dict[str, Any], Finding | None]:
-    """Its report of the newest run, beside the run nearest to a year before."""
+) -> Waiting:
+    """Have Evidently's report made of the newest run, beside the run nearest to a year before."""
     rules, run = settings.monitoring, runs[-1]
     if not rules.evidently:
-        return {"not_done": "monitoring.evidently is off."}, None
+        return Waiting(({"not_done": "monitoring.evidently is off."}, None))
     others = [other for other in runs[:-1] if other.features == run.features]
     if not others:
-        return {"not_done": "There is no earlier night to compare with."}, None
+        return Waiting(({"not_done": "There is no earlier night to compare with."}, None))
     reference = min(others, key=lambda other: abs(other.as_of - (run.as_of - YEAR)))
     samples = [_sample(home, lake, one, rules.evidently_rows) for one in (run, reference)]
     if any(sample.empty for sample in samples):
-        return {"not_done": "The values of these nights have been thinned away."}, None
+        return Waiting(({"not_done": "The values of these nights have been thinned away."}, None))
     judged = _judged(settings, lake, service, runs, today)
-    folder = home.monitoring / "evidently"
-    told, failed = make(samples[0], samples[1], judged, folder, run.as_of.isoformat(), rules)
-    return {**told, "reference": reference.as_of.isoformat()}, failed
+    worker = ThreadPoolExecutor(1, "evidently")
+    folder, name = home.monitoring / "evidently", run.as_of.isoformat()
+    answer = worker.submit(make, samples[0], samples[1], judged, folder, name, rules)
+    return Waiting(answer, reference.as_of.isoformat(), worker)
 
 
 def _sample(home: Home, lake: Lake, run: StoredRun, rows: int) -> pd.DataFrame:
     """Pupils by chance, the same ones if asked again; no identifiers."""
-    parts = [part.values for part in facts_of_run(lake.con, home, run.key)]
-    if not parts:
-        return pd.DataFrame()
-    dice = np.random.default_rng(SEED)
-    total = sum(len(part) for part in parts)
-    share = min(1.0, rows / total)
-    kept = [part[dice.random(len(part)) < share] for part in parts]
-    return pd.DataFrame(np.concatenate(kept), columns=list(run.features))
+    values = values_of_some(lake.con, home, run.key, rows)
+    return pd.DataFrame(values, columns=list(run.features)) if len(values) else pd.DataFrame()
 
 
 def _judged(

@@ -76,7 +76,8 @@ def judge_people(
 def _vanished(
     tonight: pd.DataFrame, last: pd.DataFrame, gone: frozenset[str], rules: MonitoringSettings
 ) -> Iterator[Finding]:
-    missing = last[~last["student_id"].isin(tonight["student_id"]) & ~last["student_id"].isin(gone)]
+    told = gone.union(tonight["student_id"])  # a set: pandas' isin takes seconds for a million texts
+    missing = last[[pupil not in told for pupil in last["student_id"]]]
     share = len(missing) / len(last)
     if share >= rules.vanished_share and len(missing) >= FEWEST:
         most = missing["school_id"].value_counts().head(3).index.to_series()
@@ -88,7 +89,7 @@ def _vanished(
 
 def _schools_gone(tonight: pd.DataFrame, last: pd.DataFrame) -> Iterator[Finding]:
     sizes = last["school_id"].value_counts()
-    schools = sizes[(sizes >= FEWEST) & ~sizes.index.isin(tonight["school_id"])].index.to_series()
+    schools = sizes[(sizes >= FEWEST) & ~sizes.index.isin(tonight["school_id"].unique())].index.to_series()
     if len(schools):
         yield Finding(
             "schools_gone", "registers", "investigate", "data_office", window="since the last run",

@@ -58,7 +58,7 @@ def register_facts(lake: Lake, day: date) -> RegisterFacts:
     con, filled = lake.con, lake.registers()
     return RegisterFacts(
         day,
-        con.execute(_MARKS, {"day": day, "since": day - timedelta(weeks=WEEKS + 1)}).df(),
+        _marks(con, day),
         _school_days_since(con, day, filled),
         _categories(con, day, filled),
         con.execute(_SCALES, {"day": day}).df(),
@@ -68,18 +68,30 @@ def register_facts(lake: Lake, day: date) -> RegisterFacts:
     )
 
 
-# The school of a mark is where the pupil is enrolled; a complete headcount tells of all its pupils.
+# The school of a mark is the one that sent it or, where it does not say or nobody knows it, where the pupil
+# is enrolled: marks are tens of millions, and those alone look for their pupil.
+_WHEREABOUTS = """
+create or replace temp table whereabouts as
+select student_id, school_id from known.enrolments
+where started_on <= $day and (ended_on is null or ended_on > $day::date - 60)
+qualify row_number() over (
+    partition by student_id order by started_on desc, recorded_on desc, school_id) = 1
+"""
+_SENT = """
+create or replace temp table sent as
+select school_id, day, mark, count(*) as n from known.attendance
+where day between $since and $day group by all
+"""
+_HOMELESS = "from sent where school_id is null or school_id not in (select school_id from whereabouts)"
+_SENT_OF_PUPILS = f"""
+select p.school_id, m.day, m.mark, count(*) from known.attendance m join whereabouts p using (student_id)
+where m.day between $since and $day
+    and (m.school_id is null or m.school_id in (select school_id {_HOMELESS})) group by all
+"""
+# A complete headcount tells of all its pupils.
 _MARKS = """
-with whereabouts as (
-    select student_id, school_id from known.enrolments
-    where started_on <= $day and (ended_on is null or ended_on > $day::date - 60)
-    qualify row_number() over (
-        partition by student_id order by started_on desc, recorded_on desc, school_id) = 1
-),
-told as (
-    select p.school_id, m.day, m.mark, count(*) as n
-    from known.attendance m join whereabouts p using (student_id)
-    where m.day between $since and $day group by all
+with told as (
+    from sent semi join whereabouts using (school_id)
     union all
     select school_id, day, 'present', sum(present) from known.headcounts
     where day between $since and $day and complete group by all
@@ -104,6 +116,15 @@ _EXITS = """
 select ended_on, recorded_on from known.enrolments
 where end_reason = 'dropped_out' and ended_on between $since and $day
 """
+
+
+def _marks(con: duckdb.DuckDBPyConnection, day: date) -> pd.DataFrame:
+    window = {"day": day, "since": day - timedelta(weeks=WEEKS + 1)}
+    con.execute(_WHEREABOUTS, {"day": day})
+    con.execute(_SENT, window)
+    if con.execute(f"{_HOMELESS} limit 1").fetchall():
+        con.execute(f"insert into sent {_SENT_OF_PUPILS}", window)
+    return con.execute(_MARKS, window).df()
 
 
 def _school_days_since(con: duckdb.DuckDBPyConnection, day: date, filled: frozenset[str]) -> int | None:
