@@ -4,10 +4,10 @@ Values are made up; the functions are those of ``monitor``. Beside them, in the 
 sample of as many rows as ``monitor`` gives it, or as ``--evidently-rows`` asks for.
 
 ``--whole HOME`` measures the real command instead, in a home with scored nights (``benchmarks.nightly
-FOLDER`` leaves one in ``FOLDER/tonight``): once as on the first night, its cohorts forgotten, and once more
-as on any other. ``--evidently-everybody`` adds Evidently's own report over ever more pupils of the last two
-nights, up to all of them or until its process holds half of ``--most-memory``; beyond that the last two steps
-are continued in a straight line, and ``measured_whole`` is false.
+FOLDER`` leaves one in ``FOLDER/tonight``), twice; ``--forget-cohorts`` lets the first judge all that has
+matured, as on the first night of all. ``--evidently-everybody`` adds Evidently's own report over ever more
+pupils of the last two nights, up to all of them or until its process holds half of ``--most-memory``; beyond
+that the last two steps are continued in a straight line, and ``measured_whole`` is false.
 """
 
 from __future__ import annotations
@@ -82,9 +82,10 @@ def parts(pupils: int, evidently_rows: int) -> dict[str, Any]:
     return told
 
 
-def whole(home: Home) -> dict[str, Any]:
-    """The real ``monitor`` in ``home``: as on its first night, and as on any other."""
-    shutil.rmtree(home.monitoring / "cohorts", ignore_errors=True)
+def whole(home: Home, *, forget_cohorts: bool = False) -> dict[str, Any]:
+    """The real ``monitor`` in ``home``, twice: first with what has matured, then as on any night."""
+    if forget_cohorts:
+        shutil.rmtree(home.monitoring / "cohorts", ignore_errors=True)
     return {"machine": {"processors": os.cpu_count(), "python": platform.python_version()},
             "first": _monitored(home), "again": _monitored(home)}  # fmt: skip
 
@@ -178,14 +179,22 @@ def _profiles(con, pupils: int, told: dict) -> Iterator[Profile]:
 @click.argument("pupils", default=1_000_000)
 @click.option("--evidently-rows", default=5_000, show_default=True, help="Made-up pupils for Evidently.")
 @click.option("--whole", "home", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--forget-cohorts", is_flag=True, help="With --whole: judge all cohorts anew.")
 @click.option("--evidently-everybody", "everybody", is_flag=True, help="With --whole: Evidently over all.")
 @click.option("--most-memory", default=3_000.0, show_default=True, help="MB that may be held by it.")
-def main(pupils: int, evidently_rows: int, home: Path | None, everybody: bool, most_memory: float) -> None:
+def main(
+    pupils: int,
+    evidently_rows: int,
+    home: Path | None,
+    forget_cohorts: bool,
+    everybody: bool,
+    most_memory: float,
+) -> None:
     """Measure, and print one JSON document."""
     if home is None:
         print(json.dumps(parts(pupils, evidently_rows)))
         return
-    told = whole(Home(home))
+    told = whole(Home(home), forget_cohorts=forget_cohorts)
     if everybody:
         told["evidently_everybody"] = evidently_everybody(Home(home), most_memory)
     print(json.dumps(told))

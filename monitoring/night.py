@@ -11,7 +11,7 @@ import pandas as pd
 
 from monitoring.alerts.sending import send
 from monitoring.alerts.standing import Alerts
-from monitoring.care_effect.discontinuity import care_effect
+from monitoring.care_effect.asking import ask_care
 from monitoring.decision import decide, reasons, triggers
 from monitoring.drift.asking import Drifted, ask_drift
 from monitoring.evidently.asking import Waiting, begin_evidently
@@ -19,7 +19,7 @@ from monitoring.fairness.at_list import counted_by_group, judge_groups, listed_b
 from monitoring.findings import EVERYBODY, Finding
 from monitoring.history import History
 from monitoring.looked import Looked
-from monitoring.performance.cohorts import cohorts, disjoint
+from monitoring.performance.cohorts import cohorts
 from monitoring.performance.judging import judge_cohorts
 from monitoring.quality.lists import judge_contradictions, judge_held_back, judge_night, judge_people
 from monitoring.quality.registers import left_since, register_facts
@@ -123,7 +123,8 @@ def _ask_all(
         for cohort in mature[:1]:
             looked.findings += judge_groups(cohort["groups"], cohort["as_of"], settings)
         looked.parts["performance"] = {"cohorts": judged, "expected_precision": _promise(looked.scores)}
-        _care(settings, judged, looked)
+        looked.parts["care_effect"], found = ask_care(settings, judged, day)
+        looked.findings += found
     with looked.asking("fairness"):
         counts = counted_by_group(lake, looked.scores, run.as_of)
         looked.parts["fairness"] = listed_by_group(counts, settings)
@@ -185,20 +186,6 @@ def _promise(scores: pd.DataFrame) -> dict[str, Any]:
     """Expected precision of tonight's list: the mean risk of the listed."""
     risks = scores["risk"][scores["listed"] & scores["risk"].notna()]
     return {"value": float(risks.mean()) if len(risks) else None, "listed": len(risks)}
-
-
-def _care(settings: Settings, judged: list[dict[str, Any]], looked: Looked) -> None:
-    apart = disjoint(judged, settings.labels.horizon_days)
-    bins = [row for cohort in apart for row in cohort.get("near_line", ())]
-    effect = care_effect(bins, settings.monitoring.care_slope_spread)
-    windows = [cohort["as_of"] for cohort in apart]
-    looked.parts["care_effect"] = {**effect.as_document(), "cohorts": windows}
-    if effect.told and effect.low is not None and effect.low > 0:
-        looked.findings.append(
-            Finding("care_harms", "care", "investigate", "responsible",
-                    window=", ".join(windows), n=effect.left,
-                    figures={"effect": effect.effect, "low": effect.low, "high": effect.high})
-        )  # fmt: skip
 
 
 def _concluded(

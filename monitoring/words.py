@@ -192,6 +192,21 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "刚入名单者的离校率高于刚未入名单者（{effect:+.0%}，区间 {low:+.0%} 至 {high:+.0%}，离校 {n} 人）。"
         "请检查入名单后的做法。",
     ),
+    "draw_stop": (
+        "What places by lot were to show is beyond doubt; end the round (comparison.share = 0), {decided_by} to decide "
+        "what follows. {said}",
+        "抽签比较的结果已无疑问；请结束本轮（comparison.share = 0），由 {decided_by} 决定后续。{said}",
+    ),
+    "draw_record": (
+        "Nothing is concluded from places by lot: {reason}",
+        "抽签比较暂不下结论：{reason}",
+    ),
+    "cohort_revised": (
+        "The cohort of {as_of} was judged again, for its registers changed since {judged_on}: {now} left where {before} "
+        "were known, {found_now} of them listed where {found_before} were.",
+        "{as_of} 这一批因登记在 {judged_on} 之后有变而重新评估：离校 {now} 人（此前 {before} 人），"
+        "其中名单内 {found_now} 人（此前 {found_before} 人）。",
+    ),
     "not_asked": (
         "{what} could not be looked at: {reason}",
         "未能检查 {what}：{reason}",

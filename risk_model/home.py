@@ -41,6 +41,11 @@ class Home:
         return self.data / "state"
 
     @property
+    def comparison(self) -> Path:
+        """Who was drawn by lot, where a random comparison was decided."""
+        return self.data / "comparison"
+
+    @property
     def monitoring(self) -> Path:
         """Documents, reports, histograms and alerts of nights; counts and schools, never a pupil."""
         return self.data / "monitoring"

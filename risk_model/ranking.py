@@ -84,11 +84,11 @@ def _order(risk: NDArray[np.float64], student_id: pd.Series, salt: str) -> NDArr
     """Rows by risk, highest first; only rows of equal risk are hashed."""
     tied = np.flatnonzero(pd.Series(risk).duplicated(keep=False).to_numpy())
     tie = np.zeros(len(risk), dtype=np.uint64)
-    tie[tied] = _salted(student_id.to_numpy()[tied], salt)
+    tie[tied] = salted(student_id.to_numpy()[tied], salt)
     return np.lexsort((tie, -risk))
 
 
-def _salted(identifiers: NDArray[np.object_], salt: str) -> NDArray[np.uint64]:
+def salted(identifiers: NDArray[np.object_], salt: str) -> NDArray[np.uint64]:
     """64 bits of a keyed BLAKE2 of each identifier, the same on every machine and night."""
     keyed = blake2b(digest_size=8, key=blake2b(salt.encode(), digest_size=32).digest())
     digests = bytearray()

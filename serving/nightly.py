@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from risk_model.accounts import Accounts
 from risk_model.dealing import deal_out
+from risk_model.draw_record import DRAWN, keep_draw
 from risk_model.errors import MissingError, UsageError
 from risk_model.home import Home
+from risk_model.near_equals import draws
 from risk_model.quality import enrolment_kept, judge_churn, judge_enrolment
 from risk_model.registry import Champion, Registry
 from risk_model.settings import Settings
@@ -162,7 +164,8 @@ def _key(lake: Lake, champion: Champion, settings: Settings, as_of: date | None)
 
 def settings_digest(settings: Settings) -> str:
     """Digest of the settings that decide a list."""
-    deciding = settings.model_dump(mode="json", include=DECIDING_SECTIONS)
+    drawn = {"comparison"} if settings.comparison.share else set()
+    deciding = settings.model_dump(mode="json", include=DECIDING_SECTIONS | drawn)
     return blake2b(json.dumps(deciding, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
@@ -222,6 +225,7 @@ def _scored(night: _Night) -> dict[str, Any]:
     tally = _worked_off(night, shares, tasks, run)
     more = {"model_ground": _ground(bundle), "state": state.document()}
     more["model_origin"] = _origin(night.home, night.settings, night.champion, bundle)
+    more |= _drawn(night, tasks)
     decided = _published(night, run, tally, more)
     if night.challenger is not None:
         rows = _shadow_rows(night.lake, night.files, tasks)
@@ -289,6 +293,16 @@ def _published(night: _Night, run: int, tally: Tally, more: Mapping[str, Any]) -
         document["capacity"] = night.settings.list.model_dump(include=CAPACITY)
         document["shadow"] = None
         return decide(connection, night.settings, run, night.key, night.order, document)
+
+
+def _drawn(night: _Night, tasks: Sequence[Task]) -> dict[str, Any]:
+    """The record of the random comparison, kept before the lists are seen; empty where none was asked for."""
+    rules = night.settings.comparison
+    if not draws(rules, night.key.as_of):
+        return {}
+    parts = [task.name for task in tasks]
+    source = night.files.source(night.lake.con, night.files.files(DRAWN, parts))
+    return {"comparison": keep_draw(night.lake.con, night.home, night.key.digest, source, rules)}
 
 
 def _listed_before(engine: Engine, settings: Settings) -> dict[str | None, frozenset[str]]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from risk_model.accounts import Accounts
 from risk_model.dealing import dealt_to
+from risk_model.draw_record import DRAWN, drawn_table
+from risk_model.near_equals import draws
 from risk_model.parts import Part, take_over
 from risk_model.quality import judge_registers, registers_kept, two_open_spells
 from serving.archive import evidence_tables
@@ -126,13 +128,16 @@ def _done(task: Task, lake: Lake) -> dict[str, Any]:
         stage.rows = len(frame)
         bundle = task.champion.load()
         names = features_of(bundle.features)
-        scores = score(frame, bundle, names, task.settings.list, task.threads, task.before)
+        comparison = task.settings.comparison if draws(task.settings.comparison, task.as_of) else None
+        scores = score(frame, bundle, names, task.settings.list, task.threads, task.before, comparison)
     with accounts.stage("write") as stage:
         stage.rows = len(frame)
         tables = {ROWS: table_of(scores.frame), **evidence_tables(scores.evidence)}
         shadow, failed = _shadow(task, frame, scores.frame)
         if shadow is not None:
             tables[SHADOW] = shadow
+        if scores.drawn is not None:
+            tables[DRAWN] = drawn_table(scores.drawn)
     told = Told(
         name="",
         students=len(frame),

@@ -12,6 +12,7 @@ import pandas as pd
 from risk_model.errors import BundleError
 from risk_model.explanation.packing import pack, pack_status
 from risk_model.explanation.reasons import class_numbers, class_values
+from risk_model.near_equals import draw, listed_by_lot
 from risk_model.ranking import rank
 from serving.archive import Evidence
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from risk_model.features.feature import Feature
     from risk_model.model.bundle import Bundle
-    from risk_model.settings import ListSettings
+    from risk_model.settings import ComparisonSettings, ListSettings
 
 SCORED = "scored"
 COHORT = (
@@ -61,6 +62,8 @@ class Scores:
     """The columns of :data:`ROW_TYPES` among others, one row per pupil."""
     base: float
     evidence: Evidence
+    drawn: pd.DataFrame | None = None
+    """Who was drawn by lot at the end of the lists; none where nothing was drawn."""
 
 
 def features_of(names: tuple[str, ...]) -> tuple[Feature, ...]:
@@ -89,11 +92,12 @@ def score(
     rules: ListSettings,
     threads: int = 0,
     before: Collection[str] = (),
+    comparison: ComparisonSettings | None = None,
 ) -> Scores:
     """Score the snapshot ``frame``; pupils without a score get the reason of their status.
 
     ``before`` are the pupils of the last published list; ``threads`` as in
-    :meth:`risk_model.model.bundle.Bundle.explain`.
+    :meth:`risk_model.model.bundle.Bundle.explain`; by ``comparison`` the last places are drawn, if given.
     """
     names = [feature.name for feature in features]
     scored = (frame["status"] == SCORED).to_numpy()
@@ -104,6 +108,10 @@ def score(
     risk[scored] = explained.risk
     result = frame[list(COHORT)].assign(risk=risk)
     result = result.join(rank(result, rules, before))
+    drawn = None
+    if comparison is not None:
+        drawn = draw(result, rules, comparison)
+        result["listed"] = listed_by_lot(result["listed"], drawn)
     of_status = {status: pack_status(status) for status in result["status"].unique()}
     packed = result["status"].map(of_status).to_numpy(dtype=object)
     packed[scored] = pack(features, values, of_class, explained.contributions, rules)
@@ -111,7 +119,7 @@ def score(
     pupils = result.loc[scored, "student_id"].tolist()
     numbers = class_numbers(frame.loc[scored])
     evidence = Evidence(pupils, numbers, values, of_class, explained.contributions)
-    return Scores(result, explained.base, evidence)
+    return Scores(result, explained.base, evidence, drawn)
 
 
 def table_of(frame: pd.DataFrame) -> pa.Table:

@@ -1,4 +1,9 @@
-"""Each run's cohort, judged as its labels mature, and kept: a mature one is judged once."""
+"""Each run's cohort, judged as its labels mature, and kept.
+
+A mature one is judged again when what its labels were made from has changed: late exits, corrected marks,
+rows taken back. One cohort is looked at a night, each at most once a week; what was said before stays in
+``earlier``.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +17,14 @@ import numpy as np
 import pandas as pd
 
 from monitoring.care_effect.bins import near_line
+from monitoring.care_effect.lots import counted_arms
 from monitoring.fairness.at_list import found_by_group
+from monitoring.performance.facts import facts_of_window
 from monitoring.performance.maturity import Maturity, maturity
 from monitoring.performance.measuring import measure
 from monitoring.performance.outcomes import outcomes
 from monitoring.runs import Service, StoredRun
+from risk_model.draw_record import DrawRecordError, read_draw
 from risk_model.home import Home
 from risk_model.protected import protected_on
 from risk_model.run_evidence import facts_of_run
@@ -27,13 +35,15 @@ if TYPE_CHECKING:
     from risk_model.lake.reading import Lake
 
 WEEK = 7
-"""A partial cohort is judged anew after so many days."""
+"""A partial cohort is judged anew after so many days; so long after, too, a mature one is looked at again."""
+REVISED = ("positives", "found", "known", "listed")
+"""Counts that make a mature cohort another when they change."""
 
 
 def chosen(runs: Sequence[StoredRun], judged: Collection[str], settings: Settings) -> list[StoredRun]:
     """Runs some weeks apart, newest first; one that was ``judged`` before (its key) stays chosen."""
     apart = settings.monitoring.cohort_every_days
-    found = [run for run in runs if run.key in judged]
+    found = [run for run in runs if run.key in judged or run in first_of_rounds(runs)]
     for run in runs:
         if all(abs((run.as_of - other.as_of).days) >= apart for other in found):
             found.append(run)
@@ -52,24 +62,80 @@ def cohorts(
     folder = home.monitoring / "cohorts"
     reach = min(today, lake.latest_recorded_on() or today)
     asked = chosen(runs, {file.stem for file in folder.glob("*.json")}, settings)
+    again = _to_look_at_again(folder, asked, today)
     now = {
         run.key: _cohort(
-            home, settings, service, lake, run, today, maturity(run.as_of, reach, settings.labels)
+            home, settings, service, lake, run, today, maturity(run.as_of, reach, settings.labels),
+            again=run is again,
         )
         for run in asked
-    }
+    }  # fmt: skip
     before = [json.loads(file.read_text()) for file in folder.glob("*.json") if file.stem not in now]
     told = [*now.values(), *(cohort for cohort in before if cohort["as_of"] <= today.isoformat())]
     return sorted(told, key=lambda cohort: str(cohort["as_of"]), reverse=True)
 
 
+def first_of_rounds(runs: Sequence[StoredRun]) -> list[StoredRun]:
+    """Of each round of the random comparison its first night: whom it drew is followed from then on."""
+    first: dict[str, StoredRun] = {}
+    for run in runs:
+        drawn = run.document.get("comparison")
+        if drawn is not None:
+            first.setdefault(drawn["round"], run)
+    return list(first.values())
+
+
+def _to_look_at_again(folder: Path, asked: Sequence[StoredRun], today: date) -> StoredRun | None:
+    """The run whose mature cohort was not looked at for longest; none if each was within the week."""
+    due: list[tuple[str, StoredRun]] = []
+    for run in asked:
+        kept = _kept(folder / f"{run.key}.json")
+        looked = kept and kept["state"] == "mature" and str(kept.get("looked_on", kept["judged_on"]))
+        if looked and (today - date.fromisoformat(looked)).days >= WEEK:
+            due.append((looked, run))
+    return min(due, key=lambda one: one[0])[1] if due else None
+
+
 def _cohort(
-    home: Home, settings: Settings, service: Service, lake: Lake, run: StoredRun, today: date, grown: Maturity
+    home: Home,
+    settings: Settings,
+    service: Service,
+    lake: Lake,
+    run: StoredRun,
+    today: date,
+    grown: Maturity,
+    *,
+    again: bool,
 ) -> dict[str, Any]:
     file = home.monitoring / "cohorts" / f"{run.key}.json"
-    kept = json.loads(file.read_text()) if file.exists() else None
-    if kept and (kept["state"] == "mature" or _is_fresh(kept, grown, today)):
-        return dict(kept)
+    kept = _kept(file)
+    if kept and not again and (kept["state"] == "mature" or _is_fresh(kept, grown, today)):
+        return kept
+    facts = facts_of_window(lake, run.as_of, grown.days, today) if grown.state == "mature" else None
+    if kept and again and kept.get("facts") == facts:
+        told = {**kept, "looked_on": today.isoformat()}
+    else:
+        told = _judged_now(home, settings, service, lake, run, today, grown)
+        told |= {"facts": facts} if facts is not None else {}
+        if kept and kept["state"] == "mature":
+            told = revised(kept, told)
+    _keep(file, told)
+    return told
+
+
+def revised(kept: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+    """A mature cohort judged again: ``told`` with what was said before, or ``kept`` if that is the same."""
+    before, now = kept["figures"]["counts"], told["figures"]["counts"]
+    if all(before[name] == now[name] for name in REVISED):
+        return {**kept, "facts": told["facts"], "looked_on": told["judged_on"]}
+    said = {"judged_on": kept["judged_on"], "precision": kept["figures"].get("precision"),
+            "recall": kept["figures"].get("recall"), **{name: before[name] for name in REVISED}}  # fmt: skip
+    return {**told, "looked_on": told["judged_on"], "earlier": [*kept.get("earlier", []), said]}
+
+
+def _judged_now(
+    home: Home, settings: Settings, service: Service, lake: Lake, run: StoredRun, today: date, grown: Maturity
+) -> dict[str, Any]:
     told: dict[str, Any] = {
         "run": run.key, "as_of": run.as_of.isoformat(), "model_version": run.model_version,
         "state": grown.state, "days": grown.days, "of": grown.of, "judged_on": today.isoformat(),
@@ -79,14 +145,31 @@ def _cohort(
         told["figures"] = measure(scores.assign(label=np.nan, state="immature"), settings)
         told["figures"]["expected_precision"] = _expected(scores)
         told["figures"]["counts"]["listed"] = int(scores["listed"][scores["risk"].notna()].sum())
-    else:
-        rules = settings.labels.model_copy(update={"horizon_days": grown.days})
-        rows = outcomes(lake, scores, run.as_of, today, rules)
-        told |= judged(
-            rows.merge(_flags(home, lake, run), "left", "student_id"), run.as_of, lake, settings, grown
-        )
-    _keep(file, told)
-    return told
+        return told
+    rules = settings.labels.model_copy(update={"horizon_days": grown.days})
+    rows = outcomes(lake, scores, run.as_of, today, rules)
+    rows = rows.merge(_flags(home, lake, run), "left", "student_id")
+    drawn, lots = _lots(home, lake, run, rows)
+    return told | judged(rows, run.as_of, lake, settings, grown, drawn) | {"lots": lots}
+
+
+def _lots(
+    home: Home, lake: Lake, run: StoredRun, rows: pd.DataFrame
+) -> tuple[frozenset[str], dict[str, Any] | None]:
+    """Pupils drawn by lot that night, and how many of each arm left; a record that cannot be read is told."""
+    told = run.document.get("comparison")
+    if told is None:
+        return frozenset(), None
+    named = {"round": told["round"], "decided_by": told["decided_by"], "until": told["until"]}
+    try:
+        drawn = read_draw(lake.con, home, run.key, told["digest"])
+    except DrawRecordError as error:
+        return frozenset(), {**named, "not_done": str(error), "arms": []}
+    return frozenset(drawn["student_id"]), {**named, "arms": counted_arms(rows, drawn)}
+
+
+def _kept(file: Path) -> dict[str, Any] | None:
+    return dict(json.loads(file.read_text())) if file.exists() else None
 
 
 def _is_fresh(kept: dict[str, Any], grown: Maturity, today: date) -> bool:
@@ -95,9 +178,17 @@ def _is_fresh(kept: dict[str, Any], grown: Maturity, today: date) -> bool:
 
 
 def judged(
-    rows: pd.DataFrame, as_of: date, lake: Lake, settings: Settings, grown: Maturity
+    rows: pd.DataFrame,
+    as_of: date,
+    lake: Lake,
+    settings: Settings,
+    grown: Maturity,
+    drawn: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:
-    """Figures of a cohort with labels; of a mature one also groups and who was near the line."""
+    """Figures of a cohort with labels; of a mature one also groups and who was near the line.
+
+    Who was ``drawn`` by lot stands on either side of the line whatever the risk: not compared across it.
+    """
     if rows.get("flags") is not None and rows["flags"].isna().all():
         rows = rows.drop(columns="flags")
     elif "flags" in rows:
@@ -111,7 +202,9 @@ def judged(
     return {
         "figures": figures,
         "groups": found_by_group(known.merge(protected, "left", "student_id"), settings),
-        "near_line": near_line(known.reset_index(drop=True), settings.monitoring.care_bandwidth),
+        "near_line": near_line(
+            known[~known["student_id"].isin(drawn)].reset_index(drop=True), settings.monitoring.care_bandwidth
+        ),
     }
 
 

@@ -31,7 +31,7 @@ def judge_cohorts(cohorts: Sequence[Cohort], version: str, rules: MonitoringSett
     enough = [cohort for cohort in own if _positives(cohort) >= rules.minimum_positives]
     for cohort in enough[:1]:
         found += [*_drop(cohort, rules), *_calibration(cohort, rules), *_below_rule(cohort)]
-    return [*found, *_expected_missed(own, rules)]
+    return [*found, *_expected_missed(own, rules), *_revised(mature)]
 
 
 def _positives(cohort: Cohort) -> int:
@@ -111,6 +111,20 @@ def _expected_missed(own: Sequence[Cohort], rules: MonitoringSettings) -> Iterat
         yield Finding(
             "expected_missed", "concept", "retrain", "data_scientist", window="all mature cohorts",
             n=len(counted), figures={"ratio": ratio, "low": float(low), "high": float(high)},
+        )  # fmt: skip
+
+
+def _revised(mature: Sequence[Cohort]) -> Iterator[Finding]:
+    """Cohorts whose figures changed when they were last looked at."""
+    for cohort in mature:
+        if not cohort.get("earlier") or cohort["judged_on"] != cohort["looked_on"]:
+            continue
+        before, now = cohort["earlier"][-1], cohort["figures"]["counts"]
+        yield Finding(
+            "cohort_revised", "labels", "tell", "data_scientist", f"cohort:{cohort['as_of']}",
+            _window(cohort), now["known"],
+            {"as_of": cohort["as_of"], "judged_on": before["judged_on"], "now": now["positives"],
+             "before": before["positives"], "found_now": now["found"], "found_before": before["found"]},
         )  # fmt: skip
 
 

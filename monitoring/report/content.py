@@ -251,6 +251,7 @@ def _care(document: dict[str, Any], language: Language) -> dict[str, Any] | None
     }
     return {
         "said": effect["text_zh" if language == "zh" else "text"],
+        "by_lot": (effect.get("by_lot") or {}).get("text_zh" if language == "zh" else "text"),
         "caption": word(
             "care_caption", language, windows=", ".join(effect["cohorts"]) or "–", n=effect["pupils"],
             left=effect["left"], **shares,

@@ -8,7 +8,7 @@ A setting ``capacity_share`` of the section ``[list]`` is also the environment v
 from risk_model.settings.kinds import Section, size_in_bytes
 from risk_model.settings.loading import Settings, load_settings
 from risk_model.settings.model import FairnessSettings, LabelSettings, ListSettings, TrainingSettings
-from risk_model.settings.monitoring import MonitoringSettings
+from risk_model.settings.monitoring import ComparisonSettings, MonitoringSettings
 from risk_model.settings.registers import AidSettings, LakeSettings, QualitySettings, RegisterSettings
 from risk_model.settings.serving import (
     CareSettings,
@@ -21,6 +21,7 @@ from risk_model.settings.serving import (
 __all__ = [
     "AidSettings",
     "CareSettings",
+    "ComparisonSettings",
     "FairnessSettings",
     "LabelSettings",
     "LakeSettings",

@@ -21,7 +21,7 @@ from pydantic_settings import (
 from risk_model.errors import UsageError
 from risk_model.settings.kinds import Memory, Section
 from risk_model.settings.model import FairnessSettings, LabelSettings, ListSettings, TrainingSettings
-from risk_model.settings.monitoring import MonitoringSettings
+from risk_model.settings.monitoring import ComparisonSettings, MonitoringSettings
 from risk_model.settings.registers import AidSettings, LakeSettings, QualitySettings, RegisterSettings
 from risk_model.settings.serving import (
     CareSettings,
@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     lake: LakeSettings = LakeSettings()
     publication: PublicationSettings = PublicationSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
+    comparison: ComparisonSettings = ComparisonSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
     service: ServiceSettings = ServiceSettings()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from datetime import date
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from risk_model.settings.kinds import Range, Section, Share
 
@@ -107,3 +108,29 @@ class MonitoringSettings(Section):
     """E-mail addresses by owner of an alert."""
     remind_days: Annotated[int, Field(ge=1, le=365)] = 7
     """An alert that lasts is sent again after so many days, not every night."""
+
+
+class ComparisonSettings(Section):
+    """The random comparison among near-equal pupils: off. docs/monitoring.md says who may begin one."""
+
+    share: Annotated[float, Field(ge=0, le=0.3)] = 0.0
+    """At most so many of a school's places are drawn by lot, the last ones. 0: none, lists are as ranked."""
+    band: Annotated[float, Field(gt=0, le=0.5)] = 0.2
+    """Two pupils no further apart than this, in log-odds of risk, are near-equal: the gate lets a model pass
+    whose slope is off by a tenth, which at a risk of one in ten is as much."""
+    seed: str = ""
+    """Names the round, and salts its lots: the same name, the same lots."""
+    decided_by: str = ""
+    """Who answers for it: stands in the record of every night."""
+    until: date | None = None
+    """The last day on which places are drawn."""
+
+    @model_validator(mode="after")
+    def _is_answered_for(self) -> Self:
+        missing = [name for name in ("seed", "decided_by", "until") if not getattr(self, name)]
+        if self.share and missing:
+            raise ValueError(
+                f"a random comparison needs {' and '.join(missing)}: a name for its round, who decided it, "
+                "and its last day"
+            )
+        return self
