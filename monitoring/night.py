@@ -21,6 +21,7 @@ from monitoring.history import History
 from monitoring.looked import Looked
 from monitoring.performance.cohorts import cohorts
 from monitoring.performance.judging import judge_cohorts
+from monitoring.quality.coverage import coverage, coverage_told, judge_coverage
 from monitoring.quality.lists import judge_contradictions, judge_held_back, judge_night, judge_people
 from monitoring.quality.registers import left_since, register_facts
 from monitoring.quality.rules import judge_register_facts
@@ -139,7 +140,9 @@ def _quality(service: Service, lake: Lake, day: date, settings: Settings, looked
     facts = register_facts(lake, day)
     gone = left_since(lake, looked.last.as_of) if looked.last else frozenset()
     live = service.lists_live()
+    covered = coverage(facts)
     found = [
+        *judge_coverage(covered, settings.labels),
         *judge_held_back(looked.schools, live, run.document, run.as_of),
         *judge_register_facts(facts, settings.labels, rules),
         *judge_people(looked.scores, looked.last_scores, gone, rules),
@@ -152,6 +155,7 @@ def _quality(service: Service, lake: Lake, day: date, settings: Settings, looked
         "held_back": len(held),
         "school_days_without_marks": facts.school_days_since,
         "registers": sorted(facts.filled),
+        "coverage": coverage_told(covered, facts),
     }
 
 

@@ -36,6 +36,11 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{n} schools that sent registers before sent none on the latest two school days ({names}). Ask them for these.",
         "{n} 所以往有考勤的学校在最近两个教学日没有报送（{names}）。请催报。",
     ),
+    "low_coverage": (
+        "{n} schools sent fewer than {least:.0%} of the marks their pupils should have ({names}); of their pupils no "
+        "label will be known. Ask them what keeps them from sending.",
+        "{n} 所学校的考勤记录不足应有的 {least:.0%}（{names}），其学生将无法得到标签。请了解未报送的原因。",
+    ),
     "vanished": (
         "{n} pupils of the last run ({share:.1%}) are in no school tonight, and nobody says that they left. "
         "Look at the enrolment register of {names}.",

@@ -50,6 +50,8 @@ class RegisterFacts:
     """When history became known is assumed (``--recorded-on event+N``)."""
     filled: frozenset[str] = frozenset()
     """Registers with a row."""
+    pupils: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """``school_id, county_id, pupils``: who is enrolled on the day."""
 
 
 def register_facts(lake: Lake, day: date) -> RegisterFacts:
@@ -65,6 +67,7 @@ def register_facts(lake: Lake, day: date) -> RegisterFacts:
         con.execute(_EXITS, {"day": day, "since": day - timedelta(days=SEASON)}).df(),
         lake.assumed(),
         frozenset(name for name in REGISTERS if name in filled),
+        con.execute(_PUPILS, {"day": day}).df(),
     )
 
 
@@ -102,6 +105,11 @@ select school_id, day, sum(n)::bigint as rows,
     coalesce(sum(n) filter (mark = 'absent_unexcused'), 0)::bigint as absent_unexcused,
     coalesce(sum(n) filter (mark = 'late'), 0)::bigint as late
 from told group by school_id, day
+"""
+_PUPILS = """
+select e.school_id, any_value(s.county_id) as county_id, count(distinct e.student_id) as pupils
+from known.enrolments e left join known.schools s using (school_id)
+where e.started_on <= $day and (e.ended_on is null or e.ended_on > $day) group by e.school_id
 """
 _SINCE = """
 select count(distinct day) from known.calendar

@@ -13,6 +13,7 @@ from monitoring.words import Language
 from risk_model.explanation.families import FAMILIES
 
 MOST_COLUMNS = 15
+MOST_ROWS = 10
 LENGTHS = ("1%", "2%", "5%", "10%")
 
 
@@ -40,6 +41,7 @@ def content(
         "three": _three(document, language),
         "alerts": [_alert(one, language) for one in _gravest(document["alerts"])],
         "told": [one["text_zh" if language == "zh" else "text"] for one in document["told"]],
+        "coverage": _coverage(document, language),
         "drift": _drift(document, earlier, language),
         "performance": _performance(document, language),
         "stability": _stability(document, language),
@@ -48,6 +50,20 @@ def content(
         "evidently": document.get("evidently") or {},
         "say": say,
         "group": lambda name: group(name, language),
+    }
+
+
+def _coverage(document: dict[str, Any], language: Language) -> dict[str, Any] | None:
+    """Counties, and the schools that send least."""
+    told = (document.get("quality") or {}).get("coverage")
+    if not told:
+        return None
+    caption = word("coverage_caption", language, window=told["window"], days=told["school_days"],
+                   n=told["schools"])  # fmt: skip
+    return {
+        "caption": caption,
+        "counties": told["counties"][:MOST_ROWS],
+        "lowest": told["lowest"][:MOST_ROWS],
     }
 
 

@@ -115,6 +115,11 @@ PAGE: dict[str, tuple[str, str]] = {
     "boundary": ("the line moved", "分界移动"),
     "model": ("the model", "模型"),
     "cohort": ("enrolment", "学籍"),
+    "coverage": ("What the registers of attendance hold", "考勤登记覆盖率"),
+    "coverage_caption": (
+        "Marks sent over marks due, {window} ({days} school days, {n} schools); counties and schools with the least.",
+        "实有记录占应有记录的比例，{window}（{days} 个教学日，{n} 所学校）；列出最低的县和学校。",
+    ),
     "care": ("Does care help?", "帮扶是否有效？"),
     "care_caption": (
         "Regression discontinuity at the end of each school's list; cohorts {windows}; n {n:,} near the line, {left} left. Cared for: {on} of the listed, {off} of the others.",
