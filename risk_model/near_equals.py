@@ -74,9 +74,10 @@ def _of_school(
     classes = pd.factorize(school["class_key"], use_na_sentinel=False)[0]
     places = np.flatnonzero(listed)
     most = int(rules.share * len(places) + 1e-9)
-    on = places[::-1][:most].tolist()
-    off = [place for place in np.flatnonzero(~listed).tolist() if place > places[-1]]
-    off = [place for place in off if school["risk"].iloc[place] >= lists.minimum_risk]
+    may = ~school["student_id"].isin(rules.left_out).to_numpy()
+    enough = (school["risk"] >= lists.minimum_risk).to_numpy()
+    on = [place for place in places[::-1][:most].tolist() if may[place]]
+    off = [place for place in np.flatnonzero(~listed & may & enough).tolist() if place > places[-1]]
     full = np.bincount(classes[listed], minlength=classes.max() + 1)
     told: list[tuple[object, int, str, bool]] = []
     for pair, first in enumerate(on):

@@ -87,6 +87,18 @@ def test_the_same_round_draws_the_same_lots_in_whatever_order_pupils_come(frame)
     pd.testing.assert_frame_equal(draw(frame, LISTS, ROUND).sort_index(), again.sort_index())
 
 
+@given(county)
+@settings(max_examples=50, deadline=None)
+def test_who_objected_is_not_drawn_and_keeps_what_the_rank_gave(frame):
+    drawn = draw(frame, LISTS, ROUND)
+    objects = tuple(drawn["student_id"].iloc[::3])
+    without = draw(frame, LISTS, ROUND.model_copy(update={"left_out": objects}))
+    assert not set(objects) & set(without["student_id"])
+    after = listed_by_lot(frame["listed"], without)
+    theirs = frame["student_id"].isin(objects)
+    assert (after[theirs] == frame.loc[theirs, "listed"]).all()
+
+
 def test_each_of_a_pair_is_offered_the_place_in_half_of_the_rounds():
     frame = ranked(
         pd.DataFrame(

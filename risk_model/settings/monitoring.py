@@ -124,6 +124,8 @@ class ComparisonSettings(Section):
     """Who answers for it: stands in the record of every night."""
     until: date | None = None
     """The last day on which places are drawn."""
+    left_out: tuple[str, ...] = ()
+    """Identifiers of pupils who are not drawn: who objected, or whom a teacher will not have drawn."""
 
     @model_validator(mode="after")
     def _is_answered_for(self) -> Self:
