@@ -6,6 +6,7 @@ The same functions are asked as by ``monitor``; a night is 1,800 pupils of twelv
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -182,6 +183,12 @@ class Watch:
 
     def __post_init__(self) -> None:
         self.reference, _ = self.profile(made_up_night(-364, seed=2))
+
+    def go_on(self) -> Watch:
+        """Another watch with the same nights behind it, to be gone on with otherwise."""
+        other = copy(self)
+        other.earlier, other.lengths = list(self.earlier), list(self.lengths)
+        return other
 
     def profile(self, night: Night) -> tuple[Profile, pd.DataFrame]:
         scores, parts = scored(night, self.settings)
