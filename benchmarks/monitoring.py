@@ -17,6 +17,7 @@ import os
 import platform
 import resource
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import date
@@ -121,6 +122,7 @@ def evidently_everybody(home: Home, most_memory_mb: float) -> dict[str, Any]:
             values = [values_of_some(lake.con, home, run.key, min(rows, pupils)) for run in runs[-2:]]
             sides = [pd.DataFrame(value, columns=list(runs[-1].features)) for value in values]
             steps.append(_evidently(sides, Path(folder), rules))
+            print(json.dumps(steps[-1]), file=sys.stderr)
             held, rows = steps[-1]["peak_memory_mb"], 2 * rows
     return {"steps": steps, "pupils": pupils, "measured_whole": steps[-1]["rows"] >= 0.99 * pupils,
             "everybody": {name: _continued(steps, name, pupils) for name in MEASURED}}  # fmt: skip
@@ -196,6 +198,7 @@ def main(
         return
     told = whole(Home(home), forget_cohorts=forget_cohorts)
     if everybody:
+        print(json.dumps(told), file=sys.stderr)  # the rest may take long
         told["evidently_everybody"] = evidently_everybody(Home(home), most_memory)
     print(json.dumps(told))
 
