@@ -16,7 +16,7 @@ from risk_model.settings import LabelSettings, MonitoringSettings
 
 KINDS = ("absent_sick", "absent_leave", "absent_unexcused", "late")
 NAMED = 5
-FEWEST_CHANGED = 0.01
+FEWEST_CHANGED = 0.005
 """Of all marks, so many must have changed their kind."""
 FEWEST_EXITS = 20
 FEWEST_WEEKS = 3
@@ -118,7 +118,7 @@ def _recoded(facts: RegisterFacts, rules: MonitoringSettings) -> Iterator[Findin
         lost >= rules.recoded_share * shares["before"][fell]
         and lost >= FEWEST_CHANGED
         and gained >= lost / 2
-        and gained >= shares["before"][rose]
+        and gained >= shares["before"][rose] / 2  # a kind that is frequent already need not double
     ):
         yield Finding(
             "recoded", "recoded", "investigate", "data_office", window="last 5 school days",
