@@ -139,6 +139,7 @@ def rounds_of(seed: int, effect: float, *, pupils: int = 57_000, rounds: int = 4
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_lots_tell_half_as_many_from_none_and_claim_nothing_where_nothing_is():
     """57,000 pupils, four rounds in a year, a hundred seeds each."""
     effects = [rounds_of(seed, -0.5) for seed in range(100)]
