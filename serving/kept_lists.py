@@ -72,6 +72,12 @@ class KeptLists:
         )
         return _told(connection, whole, among, order, after, most)
 
+    def forget(self) -> None:
+        """Make every list anew: for whoever changed a published one by hand, which the program never does."""
+        with self._changing:
+            self._pages.clear()
+            self._rows = 0
+
     def _whole(self, connection: Connection, key: Key, make: Callable[[], Page]) -> Page:
         """The list with everybody on it, of the newest publication this transaction sees."""
         if connection.dialect.name != "sqlite":
