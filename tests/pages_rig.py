@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
-from sqlalchemy import select
+from sqlalchemy import Connection, delete, select
 from starlette.testclient import TestClient
 
 from risk_model.home import Home
 from risk_model.settings import Settings
+from serving.access.tables import Grant
 from serving.access.tree import SchoolPlace
 from serving.accounts.keeping import create_account
 from serving.accounts.sessions import sign_in
@@ -111,6 +112,18 @@ class Played:
     @property
     def engine(self) -> Any:
         return self.app.state.service.engine
+
+    def mend_glass(self) -> None:
+        """Nobody sees anybody in an emergency: other tests play on the same county."""
+        with self.engine.begin() as connection:
+            connection.execute(delete(Grant).where(Grant.kind == "break_glass"))
+
+    @contextmanager
+    def by_hand(self) -> Iterator[Connection]:
+        """Changes a published list, which the program never does: lists kept in memory are forgotten."""
+        with self.engine.begin() as connection:
+            yield connection
+        self.app.state.service.lists.forget()
 
     def listed(self, school: str) -> list[str]:
         """Listed pupils of a school with a score, the highest risk first."""

@@ -143,7 +143,7 @@ def test_filters_leave_out_and_say_so(service):
 
 def test_when_more_than_half_of_a_class_is_listed_the_class_comes_first(service):
     place = service.places.own_class
-    with service.engine.begin() as connection:
+    with service.by_hand() as connection:
         key = place.partition(":")[2]
         before = list(
             connection.execute(
@@ -151,16 +151,14 @@ def test_when_more_than_half_of_a_class_is_listed_the_class_comes_first(service)
             )
         )
         connection.execute(update(Score).where(Score.class_key == key).values(listed=True))
-    service.app.state.service.lists.forget()  # the program never changes a published list
     page = service.reader("chen").get(unit(place, "/list")).text
     assert page.index("Look at the class before the pupils") < page.index('<ol class="rows">')
-    with service.engine.begin() as connection:
+    with service.by_hand() as connection:
         connection.execute(update(Score).where(Score.class_key == key).values(listed=False))
         for run, student in before:
             connection.execute(
                 update(Score).where(Score.run == run, Score.student_id == student).values(listed=True)
             )
-    service.app.state.service.lists.forget()
     assert "Look at the class before the pupils" not in service.reader("chen").get(unit(place, "/list")).text
 
 
@@ -168,7 +166,7 @@ def test_when_more_than_half_of_a_class_is_listed_the_class_comes_first(service)
 def test_a_restricted_reason_is_told_as_its_family(service, view):
     school = service.places.school
     pupil = service.listed(school)[-1]
-    with service.engine.begin() as connection:
+    with service.by_hand() as connection:
         of_pupil = Score.student_id == pupil
         kept = connection.execute(select(Score.run, Score.reasons).where(of_pupil)).all()
         connection.execute(
@@ -178,7 +176,7 @@ def test_a_restricted_reason_is_told_as_its_family(service, view):
         )
     page = service.reader("principal").get(view.format(pupil)).text
     csv = service.reader("principal").get(unit(school, "/list.csv")).text
-    with service.engine.begin() as connection:
+    with service.by_hand() as connection:
         for run, reasons in kept:
             connection.execute(update(Score).where(Score.run == run, of_pupil).values(reasons=reasons))
     for told in (page.split('id="attendance"')[0], csv):
@@ -418,6 +416,7 @@ def test_looks_are_shown_with_their_reason(service, pupil):
 
 def test_who_works_with_a_pupil_sees_that_the_glass_was_broken(service, pupil):
     """The neighbour's principal, until when for her, and the reason for everybody who may see the page."""
+    service.mend_glass()
     neighbour, page = service.reader("neighbour"), f"/pupils/{pupil}"
     assert neighbour.get(page).status_code == 404
     why = "She asked me for help at the bus stop."

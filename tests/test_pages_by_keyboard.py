@@ -102,6 +102,7 @@ def test_a_first_password_is_changed_before_anything_is_seen(first_password, ope
 
 @SIZES
 def test_the_glass_is_broken_and_it_is_seen_until_when(service, opened, viewport):  # noqa: F811
+    service.mend_glass()
     pupil = service.listed(service.places.school)[0 if viewport is PHONE else 1]
     page = opened(viewport, "neighbour")
     page.goto("/")

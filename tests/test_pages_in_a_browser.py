@@ -206,7 +206,7 @@ def test_signing_out_closes_the_door_behind(service, opened):
 def test_more_than_half_a_class(service, opened):
     """The banner is on the list of the class before its pupils, and leads to the class."""
     key = service.places.own_class.partition(":")[2]
-    with service.engine.begin() as connection:
+    with service.by_hand() as connection:
         kept = connection.execute(
             published_scores(Score.run, Score.student_id).where(Score.class_key == key, Score.listed)
         ).all()
@@ -215,7 +215,7 @@ def test_more_than_half_a_class(service, opened):
     page.goto(f"/units/{quote(service.places.own_class, safe='')}/list")
     page.get_by_role("link", name="Overview of class").click()
     assert page.get_by_role("heading", name="Follow-up").is_visible()
-    with service.engine.begin() as connection:
+    with service.by_hand() as connection:
         table = Score.__table__
         connection.execute(table.update().where(table.c.class_key == key).values(listed=False))
         for run, student in kept:
