@@ -22,7 +22,8 @@ select now.student_id, now.school_id from scores now
 where now.run = :run and now.school_id in :schools and not exists (
     select 1 from scores before
     where before.run = :before and before.school_id = now.school_id and before.student_id = now.student_id)
-on conflict do nothing
+and not exists (
+    select 1 from seats known where known.student_id = now.student_id and known.school_id = now.school_id)
 """
 
 
