@@ -95,7 +95,7 @@ def problem_page(request: Request, code: Code, title: str, detail: str) -> Respo
 
 
 def form_page(request: Request, name: str, *, status: int = 200, csrf: str, **content: Any) -> Response:
-    """Sign-in and password, as the routes of signing in ask for them (``serving/web/forms.py``)."""
+    """Sign-in and password; ``serving/web/signing_in.py`` asks for them by way of ``app.state``."""
     shell = Shell(csrf=csrf, path="/", signed_in=name != "sign_in", sees_pupils=name != "sign_in")
     told = {"next": "/", "oidc": False, "refused": None, "demanded": False, **content}
     asked = request.query_params.get("language")  # nobody is signed in yet to choose one

@@ -14,8 +14,7 @@ from serving.audit.entries import Entry
 from serving.refusing import RefusedError
 from serving.web import oidc
 from serving.web.cookies import FORM, SESSION, drop_cookie, form_token, new_secret, read_cookie, set_cookie
-from serving.web.forms import form_page, refusal
-from serving.web.language import COOKIE
+from serving.web.language import COOKIE, language_of
 from serving.web.limits import demand_within
 from serving.web.policy import public, signed_in
 from serving.web.service import service_of, transaction_as
@@ -25,6 +24,8 @@ router = APIRouter(include_in_schema=False)
 Login = Annotated[str, Form(min_length=1, max_length=200)]
 Password = Annotated[str, Form(min_length=1, max_length=256)]
 Place = Annotated[str, Form(max_length=1000)]
+WRONG = RefusedError("Login or password are wrong, or the account is closed.")
+"""The same whatever was wrong."""
 PASSWORDS_PER_MINUTE = 5
 PER_ADDRESS = 3
 """A school's staff share one address: so many times the attempts of one login."""
@@ -92,7 +93,7 @@ def change_password(request: Request, password: Password, new: Password, again: 
     with place_to_hash():
         right = matches(account_of(connection, state.viewer.login).password, password)
     if not right:
-        return _password_form(request, 403, refusal(request))
+        return _password_form(request, 403, WRONG.said(state.language))
     try:
         _demand_another(password, new, again)
         set_password(connection, state.viewer.account_id, new, state.at)
@@ -135,7 +136,7 @@ def _form(request: Request, place: str, status: int = 200, refused: str | None =
         "oidc": with_provider,
         "refused": refused,
     }
-    response = form_page(request, "sign_in", status=status, **content)
+    response: Response = request.app.state.form_page(request, "sign_in", status=status, **content)
     set_cookie(request, response, FORM, secret)
     return response
 
@@ -143,7 +144,8 @@ def _form(request: Request, place: str, status: int = 200, refused: str | None =
 def _password_form(request: Request, status: int = 200, refused: str | None = None) -> Response:
     state = request.state
     told = {"csrf": state.csrf, "refused": refused, "demanded": state.viewer.must_change}
-    return form_page(request, "password", status=status, **told)
+    page: Response = request.app.state.form_page(request, "password", status=status, **told)
+    return page
 
 
 def _demand_another(password: str, new: str, again: str) -> None:
@@ -165,7 +167,7 @@ def _signed_in(request: Request, session: Session, place: str) -> Response:
 
 def _refused(request: Request, place: str) -> Response:
     service_of(request).audit.record([Entry(None, "sign_in_refused", system_user="service")])
-    return _form(request, place, 403, refusal(request))
+    return _form(request, place, 403, WRONG.said(language_of(request)))
 
 
 def _demand_attempts(request: Request, login: str) -> None:
