@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from risk_model.home import Home
 from tests.postgres import Cluster, running_cluster
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+    from tests.pages_rig import Played
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +35,53 @@ def pages_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     from tests.pages_rig import made_county
 
     return made_county(tmp_path_factory.mktemp("pages"))
+
+
+@pytest.fixture(scope="module")
+def service(pages_home: Home) -> Iterator[Played]:
+    """The pages' county with its cast, played anew for each module."""
+    from tests.pages_rig import played
+
+    with played(pages_home) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def address(service: Played) -> Iterator[str]:
+    """Where a browser finds the service."""
+    from tests.pages_browser import served
+
+    with served(service.app) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    from tests.pages_browser import chromium
+
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def opened(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
+    """Open a window on the service; whatever it asks of anybody else fails the test."""
+    from tests.pages_browser import DESK, sign_in
+
+    contexts, foreign = [], []
+
+    def window(viewport: Any = DESK, login: str | None = None, **more: Any) -> Page:
+        context = browser.new_context(viewport=viewport, base_url=address, locale="en-GB", **more)
+        context.route(
+            lambda url: not url.startswith(address), lambda route: (foreign.append(1), route.abort())
+        )
+        contexts.append(context)
+        page = context.new_page()
+        if login:
+            sign_in(page, login)
+        return page
+
+    yield window
+    for context in contexts:
+        context.close()
+    assert foreign == []

@@ -10,8 +10,12 @@ from time import monotonic, sleep
 
 import uvicorn
 from fastapi import FastAPI
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.pages_rig import PASSWORD
+
+PHONE, DESK = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 QUIET = (
     "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -42,3 +46,12 @@ def served(app: FastAPI) -> Iterator[str]:
     yield f"http://127.0.0.1:{free.getsockname()[1]}"
     server.should_exit = True
     thread.join(10)
+
+
+def sign_in(page: Page, login: str) -> None:
+    """By the form, as everybody."""
+    page.goto("/sign-in")
+    page.get_by_label("Login").fill(login)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(lambda url: "sign-in" not in url)

@@ -12,19 +12,13 @@ from serving.access.tables import Placement
 from serving.care.tables import CaseRow
 from serving.pages import rendering
 from serving.tables import Score
-from tests.pages_rig import name_of, played
+from tests.pages_rig import name_of
 
 pytestmark = pytest.mark.slow
 MOST_BYTES = 60 * 1024
 ELSEWHERE = re.compile(
     r"""(?:src|href|action|url)\s*[=(]\s*["']?\s*(?:https?:)?//|@import|<script|\son\w+=|\sstyle="""
 )
-
-
-@pytest.fixture(scope="module")
-def service(pages_home):
-    with played(pages_home) as service:
-        yield service
 
 
 @pytest.fixture(scope="module")

@@ -7,31 +7,12 @@ from axe_playwright_python.sync_playwright import Axe
 from sqlalchemy import select, update
 
 from serving.accounts.tables import Account
-from tests.pages_browser import chromium, served
-from tests.pages_rig import PASSWORD, played
-from tests.test_pages_in_a_browser import DESK, PHONE, RULES, opened, sign_in  # noqa: F401
+from tests.pages_browser import DESK, PHONE, RULES
+from tests.pages_rig import PASSWORD
 
 pytestmark = pytest.mark.slow
 SIZES = pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
 CHOSEN = "lamp-river-stone-8"
-
-
-@pytest.fixture(scope="module")
-def service(pages_home):
-    with played(pages_home) as service:
-        yield service
-
-
-@pytest.fixture(scope="module")
-def address(service):
-    with served(service.app) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -78,7 +59,7 @@ def demand_fit_and_clean(page, viewport):
 
 
 @SIZES
-def test_a_first_password_is_changed_before_anything_is_seen(first_password, opened, viewport):  # noqa: F811
+def test_a_first_password_is_changed_before_anything_is_seen(first_password, opened, viewport):
     page = opened(viewport, "wu")
     assert page.url.endswith("/password")
     page.goto("/")
@@ -101,7 +82,7 @@ def test_a_first_password_is_changed_before_anything_is_seen(first_password, ope
 
 
 @SIZES
-def test_the_glass_is_broken_and_it_is_seen_until_when(service, opened, viewport):  # noqa: F811
+def test_the_glass_is_broken_and_it_is_seen_until_when(service, opened, viewport):
     service.mend_glass()
     pupil = service.listed(service.places.school)[0 if viewport is PHONE else 1]
     page = opened(viewport, "neighbour")
@@ -125,7 +106,7 @@ def test_the_glass_is_broken_and_it_is_seen_until_when(service, opened, viewport
 
 
 @SIZES
-def test_an_objection_is_answered_and_a_worry_taken_back(service, opened, viewport):  # noqa: F811
+def test_an_objection_is_answered_and_a_worry_taken_back(service, opened, viewport):
     pupil = service.listed(service.places.school)[0 if viewport is PHONE else 1]
     principal = service.reader("principal")
     principal.post(f"/pupils/{pupil}/objection", fact="absence_30", text="He was ill that week")

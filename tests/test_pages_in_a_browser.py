@@ -9,60 +9,10 @@ from axe_playwright_python.sync_playwright import Axe
 
 from serving.pages.published import published_scores
 from serving.tables import Score
-from tests.pages_browser import chromium, served
-from tests.pages_rig import PASSWORD, name_of, played
+from tests.pages_browser import DESK, PHONE, RULES, sign_in
+from tests.pages_rig import PASSWORD, name_of
 
 pytestmark = pytest.mark.slow
-PHONE, DESK = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-
-
-@pytest.fixture(scope="module")
-def service(pages_home):
-    with played(pages_home) as service:
-        yield service
-
-
-@pytest.fixture(scope="module")
-def address(service):
-    with served(service.app) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def opened(browser, address):
-    """Open a window on the service; whatever it asks of anybody else fails the test."""
-    contexts, foreign = [], []
-
-    def window(viewport=DESK, login=None, **more):
-        context = browser.new_context(viewport=viewport, base_url=address, locale="en-GB", **more)
-        context.route(
-            lambda url: not url.startswith(address), lambda route: (foreign.append(1), route.abort())
-        )
-        contexts.append(context)
-        page = context.new_page()
-        if login:
-            sign_in(page, login)
-        return page
-
-    yield window
-    for context in contexts:
-        context.close()
-    assert foreign == []
-
-
-def sign_in(page, login):
-    page.goto("/sign-in")
-    page.get_by_label("Login").fill(login)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(lambda url: "sign-in" not in url)
 
 
 def paths(service):
