@@ -32,7 +32,7 @@ from risk_model.settings import PublicationSettings, Settings
 from serving import pruning, publication
 from serving.bulk import insert_rows
 from serving.database import open_database
-from serving.lists import published_page
+from serving.lists import Asked, published_page
 from serving.publication import SCORES, Row
 from serving.tables import PUBLISHED
 from serving.units import parse_unit
@@ -137,7 +137,7 @@ def _read(folder: Path, url: str | None, begun: Event, done: Event, answers: Any
         while not done.is_set() or not waits:
             started = perf_counter()
             with engine.connect() as connection:
-                published_page(connection, unit, everybody=True)
+                published_page(connection, unit, Asked(everybody=True))
             waits.append(perf_counter() - started)
             begun.set()
     answers.put(waits)

@@ -101,7 +101,7 @@ def lists(
     """The published list of a unit: open cases first, then by rank, each with its reasons."""
     from serving.audit.commands import note_look
     from serving.database import open_database
-    from serving.lists import published_page
+    from serving.lists import Asked, published_page
     from serving.units import parse_unit
 
     asked = parse_unit(unit)
@@ -111,13 +111,9 @@ def lists(
         engine.connect() as connection,
     ):
         note_look(office, "look" if out is None else "export", unit=str(asked), detail=f"lists {layout}")
+        language = office.settings.list.language
         page = published_page(
-            connection,
-            asked,
-            top=top,
-            as_of=as_of,
-            everybody=everybody,
-            language=office.settings.list.language,
+            connection, asked, Asked(top=top, as_of=as_of, everybody=everybody, language=language)
         )
     return _list_result(office, page, layout, out)
 

@@ -13,13 +13,11 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
 
 from sqlalchemy import Connection, func, select
 
 from risk_model.explanation.words import Language
-from serving.access.deciding import Sight
-from serving.lists import Page, ordered, part_of, published_page
+from serving.lists import Asked, Page, ordered, part_of, published_page
 from serving.tables import Publication
 from serving.units import Unit
 
@@ -39,38 +37,17 @@ class KeptLists:
         self._publication: int | None = None
         self._changing = threading.Lock()
 
-    def page(
-        self,
-        connection: Connection,
-        unit: Unit,
-        *,
-        as_of: date | None = None,
-        everybody: bool = False,
-        language: Language = "en",
-        among: Sight | None = None,
-        order: str = "rank",
-        after: str | None = None,
-        most: int | None = None,
-    ) -> Page:
+    def page(self, connection: Connection, unit: Unit, asked: Asked | None = None) -> Page:
         """As :func:`serving.lists.published_page`."""
-        if as_of is not None or everybody or unit.above_school:
-            return published_page(
-                connection,
-                unit,
-                as_of=as_of,
-                everybody=everybody,
-                language=language,
-                among=among,
-                order=order,
-                after=after,
-                most=most,
-            )
+        asked = asked or Asked()
+        if asked.as_of is not None or asked.top is not None or asked.everybody or unit.above_school:
+            return published_page(connection, unit, asked)
         whole = self._whole(
             connection,
-            (str(unit), language),
-            lambda: published_page(connection, unit, language=language),
+            (str(unit), asked.language),
+            lambda: published_page(connection, unit, Asked(language=asked.language)),
         )
-        return _told(connection, whole, among, order, after, most)
+        return _told(connection, whole, asked)
 
     def forget(self) -> None:
         """Make every list anew: for whoever changed a published one by hand, which the program never does."""
@@ -104,21 +81,14 @@ class KeptLists:
             self._rows -= len(gone.rows) + 1
 
 
-def _told(
-    connection: Connection,
-    whole: Page,
-    among: Sight | None,
-    order: str,
-    after: str | None,
-    most: int | None,
-) -> Page:
+def _told(connection: Connection, whole: Page, asked: Asked) -> Page:
     """The part of the list that is asked for, with the figures of those who may be seen."""
     rows = whole.rows
-    if among is not None:
-        seen = among.of(connection, [row["student_id"] for row in rows])
+    if asked.among is not None:
+        seen = asked.among.of(connection, [row["student_id"] for row in rows])
         rows = [row for row in rows if row["student_id"] in seen]
     risks = [row["risk"] for row in rows if row["risk"] is not None]
-    part, following = part_of(ordered(rows, order), after, most)
+    part, following = part_of(ordered(rows, asked.order), asked.after, asked.most)
     return replace(
         whole,
         rows=[dict(row) for row in part],

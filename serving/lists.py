@@ -83,43 +83,48 @@ class Page:
     """The last pupil told where more follow."""
 
 
-def published_page(
-    connection: Connection,
-    unit: Unit,
-    *,
-    top: int | None = None,
-    as_of: date | None = None,
-    everybody: bool = False,
-    language: Language = "en",
-    among: Sight | None = None,
-    order: str = "rank",
-    after: str | None = None,
-    most: int | None = None,
-) -> Page:
-    """The list of ``unit``, now or as it stood for ``as_of``.
+@dataclass(frozen=True)
+class Asked:
+    """Which part of a list is asked for, and how it is told."""
 
-    Open cases (no score) come first, then the ranked pupils by their rank in the unit. ``top`` asks
-    for the so many highest ranked and leaves the open cases out; ``everybody`` for all pupils.
-    Reasons are said in ``language``. Only pupils ``among`` sees are shown and counted.
-    ``order`` is one of :data:`ORDERS`; of the list so ordered the rows after pupil ``after`` are told, at
-    ``most`` so many.
+    top: int | None = None
+    """The so many highest ranked, without the open cases."""
+    as_of: date | None = None
+    """The list as it stood for this day; none: now."""
+    everybody: bool = False
+    """All pupils, listed or not."""
+    language: Language = "en"
+    """Of the reasons."""
+    among: Sight | None = None
+    """Only pupils it sees are shown and counted; none: all."""
+    order: str = "rank"
+    """One of :data:`ORDERS`."""
+    after: str | None = None
+    """The pupil, in that order, after whom to go on."""
+    most: int | None = None
+    """So many rows."""
+
+
+def published_page(connection: Connection, unit: Unit, asked: Asked | None = None) -> Page:
+    """The list of ``unit``: open cases (no score) first, then the ranked pupils by their rank in the unit.
 
     Raises
     ------
     MissingError
         Nothing is published yet, or was by then; or the list of that day is no longer kept.
     UsageError
-        There is no such unit, or pupil ``after`` is not in the list.
+        There is no such unit, or pupil ``asked.after`` is not in the list.
     """
-    view = _view(connection, as_of)
+    asked = asked or Asked()
+    view = _view(connection, asked.as_of)
     schools = _schools(connection, view, unit)
     if not schools or (unit.kind == "class" and not _class_exists(connection, view, unit)):
         raise UsageError(f"There is no {unit} in the published lists. Ask without --unit to see who is.")
     newest_only = unit.above_school
-    rows = _rows(connection, view, unit, among, everybody=everybody, newest_only=newest_only)
+    rows = _rows(connection, view, unit, asked.among, everybody=asked.everybody, newest_only=newest_only)
     ranked = [row for row in rows if row["risk"] is not None]
-    shown = rows if top is None else ranked[:top]
-    part, following = part_of(ordered(shown, order), after, most)
+    shown = rows if asked.top is None else ranked[: asked.top]
+    part, following = part_of(ordered(shown, asked.order), asked.after, asked.most)
     listed = [row["risk"] for row in shown if row["listed"] and row["risk"] is not None]
     alone = None if newest_only else schools[0]
     told = _document(connection, alone.run if alone else view.newest.id)
@@ -129,12 +134,12 @@ def published_page(
         as_of=alone.as_of if alone else view.newest.as_of,
         model_version=alone.model_version if alone else view.newest.model_version,
         stale=view.superseded or (alone is not None and alone.run != view.newest.id),
-        rows=[_told(row, language) for row in part],
+        rows=[_told(row, asked.language) for row in part],
         listed=sum(row["listed"] for row in rows),
         capacity=_capacity(connection, view, unit, told),
         expected_precision=sum(listed) / len(listed) if listed else None,
         open_cases=len(rows) - len(ranked),
-        everybody=everybody,
+        everybody=asked.everybody,
         model_origin=told.get("model_origin", "trained"),
         model_ground=told.get("model_ground"),
         minimum_risk=told["capacity"].get("minimum_risk"),

@@ -268,11 +268,11 @@ def test_what_is_overdue_goes_up_level_by_level(connection):
 
 
 def test_a_nomination_stands_beside_the_model_and_can_be_taken_back_by_who_made_it(office, connection):
-    from serving.lists import published_page
+    from serving.lists import Asked, published_page
 
-    before = published_page(connection, parse_unit("class:A:7A:2025"), everybody=True).rows
+    before = published_page(connection, parse_unit("class:A:7A:2025"), Asked(everybody=True)).rows
     number = voices.nominate(connection, TEACHER, PUPIL, "she has stopped talking", NOON)
-    assert published_page(connection, parse_unit("class:A:7A:2025"), everybody=True).rows == before
+    assert published_page(connection, parse_unit("class:A:7A:2025"), Asked(everybody=True)).rows == before
     [told] = voices.nominations_of(connection, [PUPIL, "A7A01"])[PUPIL]
     assert (told.text, told.staff_id) == ("she has stopped talking", "T-lin")
     with pytest.raises(MissingError):

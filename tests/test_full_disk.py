@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from risk_model.home import Home
 from serving import commands, nightly, publication
 from serving.database import open_database
-from serving.lists import published_page
+from serving.lists import Asked, published_page
 from serving.units import parse_unit
 from tests.nights import MONDAY, CountyOffice, county_office_with_archive  # noqa: F401
 from tests.test_lists import TUESDAY, page, run
@@ -88,7 +88,7 @@ def days_shown(office: CountyOffice) -> set[str]:
 def days_read(reader: Connection) -> set[str]:
     """The same, by a reader who is there already."""
     with reader.begin():
-        return {row["as_of"] for row in published_page(reader, parse_unit(None), everybody=True).rows}
+        return {row["as_of"] for row in published_page(reader, parse_unit(None), Asked(everybody=True)).rows}
 
 
 STEPS = {

@@ -27,7 +27,7 @@ from risk_model.registers.declared import REGISTERS
 from risk_model.settings import Settings
 from serving.archive import read_evidence
 from serving.database import open_database
-from serving.lists import published_page
+from serving.lists import Asked, published_page
 from serving.units import parse_unit
 from tests.county import dropout_risk, part_of, simulate
 from tests.forked import Ended, context, run, start
@@ -85,7 +85,7 @@ def registers_of(home: Path) -> dict[str, Any]:
 
 def lists_of(home: Path) -> list[dict[str, Any]]:
     with open_database(Home(home), Settings()) as engine, engine.connect() as connection:
-        return published_page(connection, parse_unit(None), everybody=True).rows
+        return published_page(connection, parse_unit(None), Asked(everybody=True)).rows
 
 
 def left_of(home: Path) -> dict[str, Any]:

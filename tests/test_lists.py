@@ -16,7 +16,7 @@ from serving import commands
 from serving.database import open_database
 from serving.explaining import explain
 from serving.explanation_text import explanation_text
-from serving.lists import KEYS, published_page
+from serving.lists import KEYS, Asked, published_page
 from serving.page_text import page_text
 from serving.units import parse_unit
 from tests.databases import each_database  # noqa: F401
@@ -29,7 +29,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 def page(office: CountyOffice, unit: str | None = None, **options):
     with open_database(office.home, office.settings, create=False) as engine, engine.connect() as connection:
-        return published_page(connection, parse_unit(unit), **options)
+        return published_page(connection, parse_unit(unit), Asked(**options))
 
 
 def explained(office: CountyOffice, pupil: str, as_of=None):

@@ -21,7 +21,7 @@ from serving import pruning, publication
 from serving.archive import read_evidence
 from serving.database import open_database
 from serving.explaining import explain
-from serving.lists import published_page
+from serving.lists import Asked, published_page
 from serving.tables import PRUNED, PRUNING, PUBLISHED, STORED, Publication, Run, RunSchool, Score
 from serving.units import parse_unit
 from tests.databases import each_database  # noqa: F401
@@ -63,7 +63,9 @@ class Office:
 
     def page(self, day: date | None, school: str) -> list[dict]:
         with self.engine.connect() as connection:
-            return published_page(connection, parse_unit(f"school:{school}"), as_of=day, everybody=True).rows
+            return published_page(
+                connection, parse_unit(f"school:{school}"), Asked(as_of=day, everybody=True)
+            ).rows
 
     def shown(self, day: date | None) -> list | str:
         """What each school's readers see for a day, or what they are told."""

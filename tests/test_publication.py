@@ -18,7 +18,7 @@ from risk_model.settings import QualitySettings, Settings
 from serving import nightly, publication
 from serving.archive import read_evidence
 from serving.database import DatabaseError, connect, open_database
-from serving.lists import published_page
+from serving.lists import Asked, published_page
 from serving.publication import IncompleteRunError
 from serving.run_files import RunFiles
 from serving.schema import Base
@@ -40,7 +40,7 @@ class Killed(BaseException):
 
 def rows(office: CountyOffice, unit: str | None = None, as_of: date | None = None, everybody: bool = True):
     with open_database(office.home, office.settings) as engine, engine.connect() as connection:
-        return published_page(connection, parse_unit(unit), as_of=as_of, everybody=everybody).rows
+        return published_page(connection, parse_unit(unit), Asked(as_of=as_of, everybody=everybody)).rows
 
 
 def dates(office: CountyOffice) -> dict[str, str]:

@@ -17,7 +17,7 @@ from risk_model.registry import Champion, Registry
 from risk_model.shadows import nights, read_shadows
 from serving.commands import _score_text
 from serving.database import open_database
-from serving.lists import published_page
+from serving.lists import Asked, published_page
 from serving.tables import Base
 from serving.units import parse_unit
 from tests.bundles import PROVENANCE
@@ -57,7 +57,7 @@ def tables(office: CountyOffice) -> dict[str, list]:
 
 def page(office: CountyOffice):
     with open_database(office.home, office.settings) as engine, engine.connect() as connection:
-        return published_page(connection, parse_unit("county:K"), everybody=True)
+        return published_page(connection, parse_unit("county:K"), Asked(everybody=True))
 
 
 def test_a_night_without_a_challenger_says_so(office):

@@ -13,7 +13,7 @@ from serving.api import API
 from serving.api.answering import errors, reply
 from serving.api.cursors import MOST, Cursor, read_cursor, write_cursor
 from serving.api.documents import ListPage
-from serving.lists import Page
+from serving.lists import Asked, Page
 from serving.units import parse_unit
 from serving.web.policy import sees_unit
 from serving.web.problems import ProblemError, not_found
@@ -54,12 +54,16 @@ def read_list(
 
 def _page(request: Request, unit: str, order: str, everybody: bool, most: int, after: Cursor | None) -> Page:
     state = request.state
-    among = Sight(state.viewer, state.at)
-    asked = {"everybody": everybody, "language": state.language, "among": among, "order": order, "most": most}
+    asked = Asked(
+        everybody=everybody,
+        language=state.language,
+        among=Sight(state.viewer, state.at),
+        order=order,
+        after=None if after is None else after.after,
+        most=most,
+    )
     try:
-        page = service_of(request).lists.page(
-            state.connection, parse_unit(unit), after=None if after is None else after.after, **asked
-        )
+        page = service_of(request).lists.page(state.connection, parse_unit(unit), asked)
     except UsageError:
         raise (not_found() if after is None else ProblemError("moved_on")) from None
     if after is not None and page.run != after.run:

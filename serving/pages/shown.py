@@ -13,7 +13,7 @@ from risk_model.errors import MissingError, UsageError
 from serving.access.deciding import Sight
 from serving.care.overview import FollowUp
 from serving.directory.naming import names_of
-from serving.lists import RANK_OF, Page
+from serving.lists import RANK_OF, Asked, Page
 from serving.pages.desk import Desk
 from serving.seats import of_pupils
 from serving.tables import PUBLISHED, STORED, Published, Run, RunSchool, Score
@@ -71,9 +71,8 @@ def page_of(desk: Desk, unit: Unit, as_of: date | None = None) -> Page | None:
     try:
         # Counts of a unit stand open to some who see none of its pupils.
         among = Sight(desk.viewer, desk.at) if desk.viewer.sees_pupils else None
-        return service_of(desk.request).lists.page(
-            desk.connection, unit, as_of=as_of, language=desk.language, among=among
-        )
+        asked = Asked(as_of=as_of, language=desk.language, among=among)
+        return service_of(desk.request).lists.page(desk.connection, unit, asked)
     except (MissingError, UsageError):
         return None
 
