@@ -10,47 +10,29 @@ line: the effect. The step is the effect of being *listed* (Hahn, Todd & van der
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-POWER = 2.8
-"""1.96 + 0.84: so many standard errors are told from nothing four times in five."""
-FEWEST = 10
-"""Leavers on either side below which nothing is computed."""
+from monitoring.care_effect.effect import FEWEST, NOT_MEASURED, Effect, measured
+
 STEPS = 50
 
 
 @dataclass(frozen=True)
-class CareEffect:
-    """The effect of being listed on leaving, as a relative change: −0.5 is half as many."""
+class CareEffect(Effect):
+    """The effect of being listed on leaving, from the pupils near the line."""
 
-    effect: float | None
-    low: float | None
-    high: float | None
-    left: int
-    """Leavers near the line, on both sides."""
-    pupils: int
-    detectable: float | None
-    """The smallest fall that data like these would tell from nothing in four cases of five."""
     textbook_ratio: float | None
     """Width of the interval over that of a plain ratio of two counts: what the slope costs."""
     cared_listed: float | None
     cared_others: float | None
 
-    @property
-    def told(self) -> bool:
-        """Whether the data can tell an effect from none."""
-        return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
-
     def said(self, language: str) -> str:
         """The honest sentence."""
         return _said_zh(self) if language == "zh" else _said_en(self)
-
-    def as_document(self) -> dict[str, Any]:
-        return {**asdict(self), "told": self.told, "text": self.said("en"), "text_zh": self.said("zh")}
 
 
 def care_effect(bins: Sequence[dict[str, Any]], slope_spread: float) -> CareEffect:
@@ -63,17 +45,14 @@ def care_effect(bins: Sequence[dict[str, Any]], slope_spread: float) -> CareEffe
     on = listed == 1
     pupils, leavers = int(n.sum()), int(left.sum())
     shares = [float(cared[side].sum() / n[side].sum()) if n[side].sum() else None for side in (on, ~on)]
+    told_of = {"left": leavers, "pupils": pupils, "cared_listed": shares[0], "cared_others": shares[1]}
     if min(left[on].sum(), left[~on].sum()) < FEWEST:
-        return CareEffect(None, None, None, leavers, pupils, None, None, *shares)
+        return CareEffect(**NOT_MEASURED, textbook_ratio=None, **told_of)
     design = np.column_stack([np.ones(len(x)), x, listed])
     beta, covariance = _fitted(design, left, expected, slope_spread)
     step, error = float(beta[2]), float(np.sqrt(covariance[2, 2]))
     textbook = float(np.sqrt(1 / left[on].sum() + 1 / left[~on].sum()))
-    low, high = step - 1.96 * error, step + 1.96 * error
-    return CareEffect(
-        float(np.expm1(step)), float(np.expm1(low)), float(np.expm1(high)), leavers, pupils,
-        float(1 - np.exp(-POWER * error)), error / textbook, *shares,
-    )  # fmt: skip
+    return CareEffect(**measured(step, error), textbook_ratio=error / textbook, **told_of)
 
 
 def _fitted(

@@ -8,13 +8,13 @@ happened on later nights (by intention to treat), and every pupil counts once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from monitoring.care_effect.discontinuity import FEWEST, POWER
+from monitoring.care_effect.effect import FEWEST, NOT_MEASURED, Effect, measured
 from risk_model.near_equals import OFFERED, USUAL
 
 STOP = 3.0
@@ -23,29 +23,15 @@ month, 1.96 would claim an effect too often; so much does not, and costs the las
 
 
 @dataclass(frozen=True)
-class LotEffect:
-    """The effect of being offered a place, as a relative change: −0.5 is half as many who left."""
+class LotEffect(Effect):
+    """The effect of being offered a place."""
 
-    effect: float | None
-    low: float | None
-    high: float | None
-    left: int
-    pupils: int
-    detectable: float | None
-    """The smallest fall such data would tell from none in four cases of five."""
     stop: bool
     """Whether a round that still runs should end: the effect is beyond doubt, for better or worse."""
-
-    @property
-    def told(self) -> bool:
-        return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
 
     def said(self, language: str) -> str:
         """The honest sentence."""
         return (_said_zh if language == "zh" else _said_en)(self)
-
-    def as_document(self) -> dict[str, Any]:
-        return {**asdict(self), "told": self.told, "text": self.said("en"), "text_zh": self.said("zh")}
 
 
 def counted_arms(rows: pd.DataFrame, drawn: pd.DataFrame) -> list[dict[str, Any]]:
@@ -83,14 +69,12 @@ def lot_effect(arms: Sequence[dict[str, Any]]) -> LotEffect:
     left, pupils = int(offered["left"] + usual["left"]), int(offered["n"] + usual["n"])
     if min(offered["left"], usual["left"]) < FEWEST:
         # Nobody left of the offered, and many of the others: that is beyond doubt as well.
-        return LotEffect(None, None, None, left, pupils, None, _one_sided(offered["left"], usual["left"]))
+        stop = _one_sided(offered["left"], usual["left"])
+        return LotEffect(**NOT_MEASURED, left=left, pupils=pupils, stop=stop)
     step = float(np.log(offered["left"] / offered["expected"]) - np.log(usual["left"] / usual["expected"]))
     error = float(np.sqrt(1 / offered["left"] + 1 / usual["left"]))
-    low, high = step - 1.96 * error, step + 1.96 * error
-    return LotEffect(
-        float(np.expm1(step)), float(np.expm1(low)), float(np.expm1(high)), left, pupils,
-        float(1 - np.exp(-POWER * error)), abs(step) >= STOP * error,
-    )  # fmt: skip
+    stop = abs(step) >= STOP * error
+    return LotEffect(**measured(step, error), left=left, pupils=pupils, stop=stop)
 
 
 def _one_sided(first: float, second: float) -> bool:
