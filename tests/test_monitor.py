@@ -17,6 +17,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from monitoring.evidently.reasons import IN_CHINESE
+from monitoring.report.content import content
+from monitoring.report.writing import render
 from monitoring.runs import open_service
 from risk_model.home import Home
 from risk_model.settings import Settings
@@ -133,6 +136,15 @@ def test_a_clean_night_has_all_its_parts(office: Office):
     html = Path(told["evidently"]["html"])
     assert html.stat().st_size > 0
     assert html.with_name(f"{FAULT}-classification.html").exists()
+
+
+@pytest.mark.parametrize("reason", sorted(IN_CHINESE))
+def test_why_there_is_no_report_of_evidently_is_told_in_the_readers_language(office: Office, reason: str):
+    document = office.answers["clean"] | {"evidently": {"not_done": reason}}
+    chinese, english = (render(content(document, [], language, 10)) for language in ("zh", "en"))
+    assert IN_CHINESE[reason] in chinese
+    assert reason not in chinese
+    assert reason in english
 
 
 def test_the_report_stands_alone_in_both_languages(office: Office):

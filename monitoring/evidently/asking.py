@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from monitoring.evidently.making import make
+from monitoring.evidently.reasons import ALONE, OFF, THINNED
 from monitoring.findings import Finding
 from monitoring.performance.maturity import maturity
 from monitoring.performance.outcomes import outcomes
@@ -52,14 +53,14 @@ def begin_evidently(
     """Have Evidently's report made of the newest run, beside the run nearest to a year before."""
     rules, run = settings.monitoring, runs[-1]
     if not rules.evidently:
-        return Waiting(({"not_done": "monitoring.evidently is off."}, None))
+        return Waiting(({"not_done": OFF}, None))
     others = [other for other in runs[:-1] if other.features == run.features]
     if not others:
-        return Waiting(({"not_done": "There is no earlier night to compare with."}, None))
+        return Waiting(({"not_done": ALONE}, None))
     reference = min(others, key=lambda other: abs(other.as_of - (run.as_of - YEAR)))
     samples = [_sample(home, lake, one, rules.evidently_rows) for one in (run, reference)]
     if any(sample.empty for sample in samples):
-        return Waiting(({"not_done": "The values of these nights have been thinned away."}, None))
+        return Waiting(({"not_done": THINNED}, None))
     judged = _judged(settings, lake, service, runs, today)
     worker = ThreadPoolExecutor(1, "evidently")
     folder, name = home.monitoring / "evidently", run.as_of.isoformat()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+from monitoring.evidently.reasons import IN_CHINESE
 from monitoring.performance.judging import BLIND
 from monitoring.report import plots
 from monitoring.report.labels import group, word
@@ -47,10 +48,16 @@ def content(
         "stability": _stability(document, language),
         "fairness": _fairness(document, language, cell),
         "care": _care(document, language),
-        "evidently": document.get("evidently") or {},
+        "evidently": _evidently(document.get("evidently") or {}, language),
         "say": say,
         "group": lambda name: group(name, language),
     }
+
+
+def _evidently(told: dict[str, Any], language: Language) -> dict[str, Any]:
+    """What became of the tool's report; why there is none, in the reader's language."""
+    reason = told.get("not_done")
+    return told if language == "en" or not reason else {**told, "not_done": IN_CHINESE.get(reason, reason)}
 
 
 def _coverage(document: dict[str, Any], language: Language) -> dict[str, Any] | None:
