@@ -51,7 +51,8 @@ NAMED = """name => {
 
 
 def demand_fit_and_clean(page, viewport):
-    """Nothing to scroll sideways, nothing a screen reader stumbles over."""
+    """Nothing to scroll sideways, nothing a screen reader stumbles over, once the page is whole."""
+    page.wait_for_load_state("load")  # what is read as soon as a text appears may not have its stylesheet yet
     page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
     assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
     told = Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}}).response["violations"]
