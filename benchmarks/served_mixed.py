@@ -110,7 +110,8 @@ class Load:
             done = subprocess.run(
                 [*command, "--as-of", day.isoformat(), "--workers", "1"], capture_output=True
             )
-            self.answers["published" if done.returncode in PUBLISHED else "not published"] += 1
+            ended = done.returncode
+            self.answers["published" if ended in PUBLISHED else f"not published, exit {ended}"] += 1
 
 
 def measure_mixed(folder: Path, scored: Home, minutes: float, workers: int) -> dict[str, Any]:
