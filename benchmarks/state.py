@@ -29,7 +29,7 @@ from risk_model.home import Home
 from risk_model.lake.reading import Lake, open_lake
 from risk_model.registers.importing import Terms, import_delivery
 from risk_model.settings import Settings
-from risk_model.state import StateMarks, bring_forward, marks_on
+from risk_model.state import StateMarks, bring_forward, sources_on
 from risk_model.timeline.diaries import KNOWN, LOOKBACK_DAYS, MarkSource, read_marks
 from risk_model.timeline.spells import build_spells
 
@@ -141,7 +141,7 @@ def measure(folder: Path, students: int, days: int, rounds: int) -> dict[str, An
 
 def _reads(home: Home, lake: Lake, rounds: int) -> dict[str, Seconds]:
     """The best of some rounds of reading the matrix from each source."""
-    source = marks_on(home, lake, LAST)
+    source = sources_on(home, lake, LAST).marks
     if not isinstance(source, StateMarks):
         raise SystemExit("The state does not serve the day it was brought forward to.")
     since = LAST - timedelta(days=LOOKBACK_DAYS)

@@ -14,6 +14,7 @@ from risk_model.accounts import Accounts
 from risk_model.dealing import deal_out
 from risk_model.draw_record import DRAWN, keep_draw
 from risk_model.errors import MissingError, UsageError
+from risk_model.features.sources import LAKE
 from risk_model.home import Home
 from risk_model.near_equals import draws
 from risk_model.quality import enrolment_kept, judge_churn, judge_enrolment
@@ -332,10 +333,13 @@ def _deal(night: _Night, parts: Sequence[Part]) -> None:
     """Deal the registers out to the parts, and leave the memory to those who work on them."""
     if not parts:
         return
+    from risk_model.state import sources_on
+
     con, day = night.lake.con, night.key.as_of
     with night.accounts.stage("features", "registers dealt out to the parts"):
+        kept = sources_on(night.home, night.lake, day) != LAKE
         night.lake.known_on(day)
-        night.files.deal(con, partial(deal_out, con, day, parts))
+        night.files.deal(con, partial(deal_out, con, day, parts, exams_kept=kept))
     con.execute(f"SET memory_limit = '{COORDINATOR}'")
 
 

@@ -86,16 +86,16 @@ class Told:
 def hand_over(task: Task) -> str:
     """Write what other parts take over of this one; answers its name."""
     from risk_model.features.snapshot import told_to_others
-    from risk_model.state import marks_on
+    from risk_model.state import sources_on
 
     assert task.part is not None
     name = HANDED + task.name
     if task.files.told(name) is None:
         with _open(task) as lake:
-            marks = marks_on(task.home, lake, task.as_of, task.part.counties)
             part = _dealt(task, lake)
             assert part is not None
-            kept, norms = told_to_others(lake, task.as_of, task.settings, part, marks)
+            sources = sources_on(task.home, lake, task.as_of, part)
+            kept, norms = told_to_others(lake, task.as_of, task.settings, part, sources)
             task.files.keep(lake.con, name, {KEPT: kept, NORMS: norms}, {})
     return name
 
@@ -158,13 +158,14 @@ def _done(task: Task, lake: Lake) -> dict[str, Any]:
 def _counted(task: Task, lake: Lake) -> tuple[pd.DataFrame, dict[str, str], list[dict[str, Any]]]:
     """The snapshot of the part's pupils, the schools not to be trusted, and what cannot be."""
     from risk_model.features.snapshot import snapshot_frame
-    from risk_model.state import marks_on
+    from risk_model.state import sources_on
 
     if task.part is not None:
         files = task.files
         take_over(lake.con, files.files(KEPT), files.files(NORMS), files.unlocked(lake.con))
-    marks = marks_on(task.home, lake, task.as_of, task.part.counties if task.part else None)
-    frame = snapshot_frame(lake, task.as_of, task.settings, _dealt(task, lake), marks)
+    part = _dealt(task, lake)
+    sources = sources_on(task.home, lake, task.as_of, part)
+    frame = snapshot_frame(lake, task.as_of, task.settings, part, sources)
     rules = task.settings.quality
     suspicious = judge_registers(registers_kept(lake.con, task.as_of, rules), rules)
     findings = [finding.as_document() for finding in two_open_spells(lake.con, task.as_of)]

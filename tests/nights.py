@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from risk_model.features.sources import LAKE
 from risk_model.home import Home
 from risk_model.lake.attaching import connect
 from risk_model.model.loading import verify
@@ -22,7 +23,6 @@ from risk_model.registry import Champion, Registry
 from risk_model.settings import ListSettings, Settings
 from risk_model.shelf import Shelf
 from risk_model.state import Brought
-from risk_model.timeline.diaries import KNOWN
 from serving.nightly import Order, score_night
 from tests.bundles import PROVENANCE
 from tests.known_registers import make_known
@@ -183,9 +183,9 @@ def county_office_with_archive(
     monkeypatch.setattr("risk_model.lake.reading.open_lake", lambda home, settings, **pinned: played.lake)
     monkeypatch.setattr(
         "risk_model.features.snapshot.snapshot_frame",
-        lambda lake, day, settings, part, marks: played.frame.copy(),
+        lambda lake, day, settings, part, sources: played.frame.copy(),
     )
     monkeypatch.setattr("risk_model.state.bring_forward", lambda home, settings, lake: Brought("none"))
-    monkeypatch.setattr("risk_model.state.marks_on", lambda home, lake, day, counties: KNOWN)
+    monkeypatch.setattr("risk_model.state.sources_on", lambda home, lake, day, part: LAKE)
     monkeypatch.setattr(Registry, "champion", lambda registry: played.champion)
     return played

@@ -19,13 +19,13 @@ import pytest
 from sqlalchemy import insert
 from starlette.testclient import TestClient
 
+from risk_model.features.sources import LAKE
 from risk_model.home import Home
 from risk_model.lake.attaching import connect
 from risk_model.promotions import CHAMPION, Promotion, Promotions
 from risk_model.registry import Champion, Registry
 from risk_model.settings import Settings
 from risk_model.state import Brought
-from risk_model.timeline.diaries import KNOWN
 from serving.access.tables import Placement
 from serving.accounts.sessions import sign_in
 from serving.accounts.tokens import SCOPES, create_token
@@ -195,10 +195,10 @@ def scored_home(folder: Path, database: str | None) -> Iterator[tuple[Home, Sett
         patched.setattr("risk_model.lake.reading.open_lake", lambda home, settings, **pinned: office.lake)
         patched.setattr(
             "risk_model.features.snapshot.snapshot_frame",
-            lambda lake, day, settings, part, marks: office.frame.copy(),
+            lambda lake, day, settings, part, sources: office.frame.copy(),
         )
         patched.setattr("risk_model.state.bring_forward", lambda home, settings, lake: Brought("none"))
-        patched.setattr("risk_model.state.marks_on", lambda home, lake, day, counties: KNOWN)
+        patched.setattr("risk_model.state.sources_on", lambda home, lake, day, part: LAKE)
         patched.setattr(Registry, "champion", lambda registry: office.champion)
         assert office.score()["published"]
         yield home, settings

@@ -14,12 +14,13 @@ import pytest
 from risk_model.dealing import DEALT, deal_out, dealt_to
 from risk_model.features.declared import FEATURES
 from risk_model.features.snapshot import snapshot_frame, told_to_others
+from risk_model.features.sources import LAKE, Sources
 from risk_model.home import Home
 from risk_model.lake.known import narrow_views
 from risk_model.lake.reading import Lake, open_lake
 from risk_model.parts import Part, counties_of, left_by_movers, plan, take_over
 from risk_model.settings import Settings
-from risk_model.state import StateMarks, bring_forward, marks_on
+from risk_model.state import StateExams, StateMarks, bring_forward, sources_on
 from tests.county import dropout_risk, simulate
 
 AUTUMN, SUMMER = date(2025, 11, 20), date(2025, 8, 20)
@@ -60,13 +61,15 @@ def open_registers(home: Home) -> Iterator[Lake]:
         yield lake
 
 
-def handed_over(lake: Lake, day: date, parts: tuple[Part, ...], folder: Path) -> dict[str, list[str]]:
+def handed_over(
+    lake: Lake, day: date, parts: tuple[Part, ...], folder: Path, sources: tuple[Sources, ...] = ()
+) -> dict[str, list[str]]:
     """What the parts tell each other, as files."""
     import pyarrow.parquet as pq
 
     files: dict[str, list[str]] = {"kept": [], "norms": []}
     for number, part in enumerate(parts):
-        told = told_to_others(lake, day, Settings(), part)
+        told = told_to_others(lake, day, Settings(), part, sources[number] if sources else LAKE)
         for (name, kept), table in zip(files.items(), told, strict=True):
             pq.write_table(table, folder / f"{name}{number}.parquet")
             kept.append(str(folder / f"{name}{number}.parquet"))
@@ -121,15 +124,22 @@ def test_parts_that_read_what_was_dealt_out_to_them_say_the_same(lake, tmp_path,
 
 
 def test_parts_that_read_the_state_of_their_own_counties_say_the_same(home, lake, tmp_path):
+    """Marks and exams out of the state, all else as it was dealt out; so do those who hand over."""
     tonight = lake.latest_recorded_on()
     whole = snapshot_frame(lake, tonight, Settings())
     assert movers(lake) > 0
-    parts = plan(counties_of(lake.con, tonight), 1)
     assert bring_forward(home, Settings(), lake).done in ("built", "unchanged")
     lake.known_on(tonight)
-    take_over(lake.con, **handed_over(lake, tonight, parts, tmp_path))
-    sources = [marks_on(home, lake, tonight, part.counties) for part in parts]
-    assert all(isinstance(source, StateMarks) for source in sources)
+    parts = plan(counties_of(lake.con, tonight), 1)
+    dealt = tmp_path / "dealt"
+    dealt.mkdir()
+    deal_out(lake.con, tonight, parts, dealt, exams_kept=True)
+    parts = tuple(replace(part, sources=dealt_to(dealt, at)) for at, part in enumerate(parts))
+    assert all(set(part.sources) == {"pupils", *DEALT} - {"results"} for part in parts)
+    sources = tuple(sources_on(home, lake, tonight, part) for part in parts)
+    assert all(isinstance(source.marks, StateMarks) for source in sources)
+    assert all(isinstance(source.exams, StateExams) for source in sources)
+    take_over(lake.con, **handed_over(lake, tonight, parts, tmp_path, sources))
     frames = [snapshot_frame(lake, tonight, Settings(), *of) for of in zip(parts, sources, strict=True)]
     together = pd.concat(frames).sort_values("student_id", ignore_index=True).astype(whole.dtypes)
     pd.testing.assert_frame_equal(together, whole, check_exact=True)

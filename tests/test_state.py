@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,18 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from risk_model.dealing import RENAMED, deal_out, dealt_to
+from risk_model.features.exam_rows import KNOWN_EXAMS, ExamSource
+from risk_model.features.sources import LAKE
 from risk_model.home import Home
 from risk_model.lake.attaching import attach, connect
 from risk_model.lake.reading import Lake, open_lake
 from risk_model.lake.storage import MAIN
 from risk_model.lake.upkeep import Upkeep, tidy
+from risk_model.parts import Part
 from risk_model.registers.importing import Terms, import_delivery
 from risk_model.settings import LakeSettings, Settings
-from risk_model.state import Brought, StateMarks, bring_forward, marks_on
+from risk_model.state import Brought, StateExams, StateMarks, bring_forward, sources_on
 from risk_model.state.storage import DAMAGED, STATE, named_by_state
 from risk_model.timeline.diaries import KNOWN, LOOKBACK_DAYS, KnownMarks, MarkSource, read_marks
 from risk_model.timeline.spells import build_spells
@@ -36,6 +40,7 @@ TODAY = FIRST + timedelta(days=300)
 SCHOOLS = {"A": "C1", "B": "C1", "C": "C2", "D": None}
 PUPILS = tuple(f"p{number}" for number in range(8))
 MARKS = ("present", "late", "absent_sick", "absent_unexcused")
+SUBJECTS = ("math", "Math", "chinese", "音乐")
 
 Row = dict[str, Any]
 
@@ -96,11 +101,17 @@ def mark(pupil: str, day: date, what: str, told: date | None = None) -> Row:
     return {"student_id": pupil, "day": day, "mark": what, "recorded_on": told or day}
 
 
+def exam(pupil: str, day: date, subject: str, score: float | None, told: date) -> Row:
+    points = {"score": score, "max_score": 120, "sat": None if score else score is not None}
+    return {"student_id": pupil, "assessed_on": day, "subject": subject, "recorded_on": told, **points}
+
+
 def first_delivery() -> dict[str, list[Row]]:
     return {
         "schools": [school(name, county) for name, county in SCHOOLS.items()],
         "enrolments": [spell(pupil, "ABCD"[number % 4]) for number, pupil in enumerate(PUPILS)],
         "attendance": [mark(pupil, FIRST, "present") for pupil in PUPILS],
+        "results": [exam(pupil, FIRST - timedelta(days=200), "math", 70, FIRST) for pupil in PUPILS[:5]],
     }
 
 
@@ -125,6 +136,13 @@ def matrix(lake: Lake, day: date, source: MarkSource) -> np.ndarray:
     return read_marks(lake.con, day, since, source)
 
 
+def examined(lake: Lake, day: date, source: ExamSource) -> list[tuple[Any, ...]]:
+    """The exams of the pupils of the timeline of ``day``, with subjects by name; a matrix was made before."""
+    told = source.rows(lake.con, day)
+    columns = told.columns | {"subject": np.asarray(told.spellings, dtype=object)[told.columns["subject"]]}
+    return sorted(zip(*(column.tolist() for column in columns.values()), strict=True))
+
+
 def content(home: Home) -> dict[str, list[Any]]:
     """What a state holds, with pupils by name: their numbers depend on when they came."""
     with connect(Settings(), home.staging / "spill") as con:
@@ -136,6 +154,11 @@ def content(home: Home) -> dict[str, list[Any]]:
             "months": con.execute(
                 "SELECT m.county_id, p.county_id, student_id, month, marks"
                 f" FROM {STATE}.mark_months m JOIN {STATE}.pupils p USING (pupil) ORDER BY ALL"
+            ).fetchall(),
+            "exams": con.execute(
+                "SELECT e.half, e.county_id, p.county_id, student_id, assessed_on, s.subject, what, "
+                f"hundredths FROM {STATE}.exams e JOIN {STATE}.pupils p USING (pupil)"
+                f" JOIN {STATE}.subjects s ON s.no = e.subject ORDER BY ALL"
             ).fetchall(),
             "twice": con.execute(
                 f"SELECT pupil, count(*) FROM {STATE}.pupils GROUP BY pupil HAVING count(*) > 1"
@@ -161,6 +184,9 @@ NEWS = st.one_of(
     st.tuples(st.just("correct"), PUPIL, BACK, st.sampled_from(MARKS)),
     st.tuples(st.just("late"), PUPIL, BACK, st.sampled_from(MARKS)),
     st.tuples(st.just("retract"), PUPIL, BACK, st.none()),
+    st.tuples(st.just("exam"), PUPIL, st.sampled_from(SUBJECTS), BACK),
+    st.tuples(st.just("old exam"), PUPIL, st.sampled_from(SUBJECTS), BACK),
+    st.tuples(st.just("retract exam"), PUPIL, st.sampled_from(SUBJECTS), BACK),
     st.tuples(st.just("move"), PUPIL, st.sampled_from("ABCD"), st.none()),
     st.tuples(st.just("undo spell"), PUPIL, st.sampled_from("ABCD"), st.none()),
     st.tuples(st.just("county"), st.sampled_from("ABCD"), st.sampled_from(("C1", "C2", "C3")), st.none()),
@@ -183,6 +209,7 @@ class Story:
 
     today: date = FIRST
     marked: list[date] = field(default_factory=lambda: [FIRST])
+    examined: list[date] = field(default_factory=lambda: [FIRST - timedelta(days=200)])
 
     def delivery(self, step: dict[str, Any]) -> dict[str, list[Row]]:
         self.today += timedelta(days=step["days"])
@@ -201,6 +228,13 @@ class Story:
             day = self.marked[where % len(self.marked)]
             row = mark(who, day, told or "", min(now, day + timedelta(days=1)) if what == "late" else now)
             return "attendance", [row | {"retracted": what == "retract"}]
+        if "exam" in what:
+            day = now - timedelta(days=told if what == "exam" else 13 * told)
+            self.examined += [day] if what == "exam" else []
+            if what == "retract exam":
+                day = self.examined[told % len(self.examined)]
+            score = None if told % 7 == 0 else 2.0 * told
+            return "results", [exam(who, day, where, score, now) | {"retracted": what == "retract exam"}]
         if what in ("move", "new pupil"):
             return "enrolments", [spell(who, where, now, started_on=now)]
         if what == "undo spell":
@@ -213,20 +247,30 @@ class Story:
 def check(office: Office, today: date, copy: Path) -> None:
     """The state says what the lake says, to everybody who asks, and what one made anew would."""
     with open_lake(office.home, Settings()) as lake:
-        source = marks_on(office.home, lake, today)
+        source = sources_on(office.home, lake, today).marks
         assert isinstance(source, StateMarks)
         truth = matrix(lake, today, KNOWN)
         assert np.array_equal(matrix(lake, today, source), truth)
+        exams = sources_on(office.home, lake, today).exams
+        assert isinstance(exams, StateExams)
+        known = examined(lake, today, KNOWN_EXAMS)
+        assert examined(lake, today, exams) == known
         for county in ("C1", "C2", "C3", "unknown"):
-            some = marks_on(office.home, lake, today, [county])
+            some = sources_on(office.home, lake, today, Part((county,))).marks
             assert isinstance(some, StateMarks)
             here = pupils_seen_in(lake, county)
             assert np.array_equal(matrix(lake, today, some)[here], truth[here])
+            of_county = sources_on(office.home, lake, today, Part((county,))).exams
+            seen = [row for row in examined(lake, today, of_county) if row[0] in here]
+            assert seen == [row for row in known if row[0] in here]
     forward, anew = content(office.home), content(rebuilt(office.home, copy))
     assert forward["twice"] == anew["twice"] == []
     assert all(county == of_pupil for county, of_pupil, *_ in forward["months"])
     oldest = min((row[3] for row in anew["months"]), default=date.min)
     assert [row for row in forward["months"] if row[3] >= oldest] == anew["months"]
+    earliest = min((row[0] for row in anew["exams"]), default=0)
+    assert [row for row in forward["exams"] if row[0] >= earliest] == anew["exams"]
+    assert all(county == of_pupil for _, county, of_pupil, *_ in forward["exams"])
     assert [row for row in forward["pupils"] if row[0]] == [row for row in anew["pupils"] if row[0]]
 
 
@@ -314,7 +358,7 @@ def test_a_night_killed_at_any_step_leaves_the_old_state_or_the_new_one(office, 
 def test_a_first_build_that_is_killed_is_no_state(office, tmp_path, step):
     kill_night(office.home, step)
     with open_lake(office.home, Settings()) as lake:
-        assert marks_on(office.home, lake, FIRST) == KNOWN
+        assert sources_on(office.home, lake, FIRST) == LAKE
     assert office.night() == Brought("built", "it was never finished", months=3, seconds=ANY)
     assert content(office.home) == content(rebuilt(office.home, tmp_path / "copy"))
 
@@ -323,8 +367,8 @@ def test_a_past_day_is_read_from_the_lake_for_the_office_knew_other_marks(office
     next_day(office)
     office.night()
     with open_lake(office.home, Settings()) as lake:
-        assert marks_on(office.home, lake, NEXT - timedelta(days=1)) == KNOWN
-        later = marks_on(office.home, lake, NEXT + timedelta(days=5))
+        assert sources_on(office.home, lake, NEXT - timedelta(days=1)) == LAKE
+        later = sources_on(office.home, lake, NEXT + timedelta(days=5)).marks
         assert isinstance(later, StateMarks)
         told = [matrix(lake, day, KNOWN)[1, (FIRST - day).days - 1] for day in (FIRST, NEXT)]
         assert told == [1, 3], "the office knew another mark of the first day then"
@@ -338,8 +382,8 @@ def test_where_a_home_became_known_later_the_day_before_is_a_past_day(office, re
     office.take(**{register: rows[register]})
     office.night()
     with open_lake(office.home, Settings()) as lake:
-        assert marks_on(office.home, lake, NEXT - timedelta(days=1)) == KNOWN
-        assert isinstance(marks_on(office.home, lake, NEXT), StateMarks)
+        assert sources_on(office.home, lake, NEXT - timedelta(days=1)) == LAKE
+        assert isinstance(sources_on(office.home, lake, NEXT).marks, StateMarks)
 
 
 def test_a_county_in_a_month_is_one_file_and_only_what_changed_is_written_anew(office):
@@ -390,9 +434,10 @@ def damage(home: Home) -> None:
 def test_a_damaged_state_is_told_read_past_and_made_anew(office, caplog):
     office.night()
     with open_lake(office.home, Settings()) as lake:
-        source = marks_on(office.home, lake, FIRST)
+        source = sources_on(office.home, lake, FIRST)
         damage(office.home)
-        assert np.array_equal(matrix(lake, FIRST, source), matrix(lake, FIRST, KNOWN))
+        assert np.array_equal(matrix(lake, FIRST, source.marks), matrix(lake, FIRST, KNOWN))
+        assert examined(lake, FIRST, source.exams) == examined(lake, FIRST, KNOWN_EXAMS) != []
     assert "cannot be read" in caplog.text
     assert (office.home.state / DAMAGED).exists()
     assert office.night().why == "it was damaged"
@@ -411,7 +456,7 @@ def test_a_state_of_another_version_is_made_anew_and_not_read(office, monkeypatc
     office.night()
     monkeypatch.setattr("risk_model.state.storage.code_digest", lambda: "another")
     with open_lake(office.home, Settings()) as lake:
-        assert marks_on(office.home, lake, FIRST) == KNOWN
+        assert sources_on(office.home, lake, FIRST) == LAKE
     assert office.night().why == "it was made by another version"
 
 
@@ -426,7 +471,7 @@ def test_a_lake_put_back_from_a_copy_has_another_history(office, tmp_path):
     office.night()
     office.take(attendance=[mark("p3", NEXT, "present")])
     with open_lake(office.home, Settings()) as lake:
-        assert marks_on(office.home, lake, NEXT) == KNOWN
+        assert sources_on(office.home, lake, NEXT) == LAKE
     assert office.night().done == "brought forward"
 
 
@@ -478,7 +523,7 @@ def test_where_no_state_can_be_kept_the_night_goes_on(office, caplog):
     assert office.night().done == "none"
     assert "the lake is read" in caplog.text
     with open_lake(office.home, Settings()) as lake:
-        assert marks_on(office.home, lake, FIRST) == KNOWN
+        assert sources_on(office.home, lake, FIRST) == LAKE
 
 
 def test_an_office_without_marks_has_no_state(tmp_path):
@@ -498,7 +543,7 @@ def renamed(office: Office, other_mark: date) -> tuple[np.ndarray, np.ndarray]:
     office.take(student_aliases=[{"old_student_id": "p0", "student_id": "p1", "recorded_on": NEXT}])
     assert office.night().moved == 1, "p1 has been in two counties, p0 in one only"
     with open_lake(office.home, Settings()) as lake:
-        source = marks_on(office.home, lake, NEXT, ["C2"])
+        source = sources_on(office.home, lake, NEXT, Part(("C2",))).marks
         assert isinstance(source, StateMarks)
         return matrix(lake, NEXT, source)[1], matrix(lake, NEXT, KNOWN)[1]
 
@@ -518,3 +563,40 @@ def test_of_two_marks_of_one_day_the_one_told_last_counts(office):
     state, lake = renamed(office, FIRST)
     assert state[(FIRST - NEXT).days - 1] == 2
     assert np.array_equal(state, lake)
+
+
+def test_exams_of_a_pupil_with_two_identifiers_are_those_told_last(office, tmp_path):
+    """The state cannot tell which: they are dealt out to the parts, or looked up in the register."""
+    day = FIRST - timedelta(days=150)
+    told = [exam("p0", day, "math", 100, FIRST), exam("p1", day, "math", 30, NEXT)]
+    office.take(results=[*told, exam("p0", day, "chinese", 80, FIRST), exam("p2", day, "math", 60, NEXT)])
+    office.night()
+    office.take(student_aliases=[{"old_student_id": "p0", "student_id": "p1", "recorded_on": NEXT}])
+    office.night()
+    with open_lake(office.home, Settings()) as lake:
+        truth = _exams_of_story(lake, KNOWN_EXAMS)
+        parts = (Part(("C1",)), Part(("C2", "unknown")))
+        dealt = tmp_path / "dealt"
+        dealt.mkdir()
+        deal_out(lake.con, NEXT, parts, dealt, exams_kept=True)
+        parts = tuple(replace(part, sources=dealt_to(dealt, at)) for at, part in enumerate(parts))
+        assert {RENAMED in part.sources for part in parts} == {True, False}
+        for part in (None, *parts):
+            source = sources_on(office.home, lake, NEXT, part).exams
+            assert isinstance(source, StateExams)
+            found = _exams_of_story(lake, source)
+            of_part = truth if part is None else [row for row in truth if row[0] in _seen(lake, part)]
+            assert [row for row in found if part is None or row[0] in _seen(lake, part)] == of_part
+    assert (1, "math", 2500) in truth
+    assert (1, "chinese", 6667) in truth
+
+
+def _exams_of_story(lake: Lake, source: ExamSource) -> list[tuple[Any, ...]]:
+    """Pupil, subject and hundredths of the exams of the last 160 days."""
+    matrix(lake, NEXT, KNOWN)
+    since = (FIRST - timedelta(days=160) - date(1970, 1, 1)).days
+    return [(row[0], row[2], row[5]) for row in examined(lake, NEXT, source) if row[1] > since]
+
+
+def _seen(lake: Lake, part: Part) -> list[int]:
+    return [number for county in part.counties for number in pupils_seen_in(lake, county)]

@@ -18,11 +18,12 @@ from risk_model.features.declared import FEATURES, FIRST_LEVEL, RELATIONS, featu
 from risk_model.features.exam_terms import norms_of
 from risk_model.features.feature import COMPARED, Feature, Relation
 from risk_model.features.groundwork import lay_groundwork, set_variables
+from risk_model.features.sources import LAKE, Sources
 from risk_model.parts import Part, keep_own_cohort, narrow
 from risk_model.registers.declared import REGISTERS
 from risk_model.settings import Settings
 from risk_model.timeline import build_diaries
-from risk_model.timeline.diaries import KNOWN, LOOKBACK_DAYS, MarkSource
+from risk_model.timeline.diaries import LOOKBACK_DAYS
 from risk_model.timeline.elsewhere import kept_for_others
 
 if TYPE_CHECKING:
@@ -48,11 +49,11 @@ def compute_features(
     day: date,
     settings: Settings,
     part: Part | None = None,
-    marks: MarkSource = KNOWN,
+    sources: Sources = LAKE,
 ) -> pd.DataFrame:
     """Timeline, cohort and features of ``day`` from ``known.*``, which the caller has cut by ``day``.
 
-    ``marks`` says where marks are read; the features are the same wherever it is.
+    ``sources`` says where marks and exams are read; the features are the same wherever it is.
 
     Returns
     -------
@@ -60,7 +61,7 @@ def compute_features(
         One row per pupil enrolled or awaited, sorted by ``student_id``: the columns of ``cohort`` and one
         float64 column per feature (NaN = null, and everywhere where ``status`` is not ``scored``).
     """
-    lay_features(con, day, settings, part, marks)
+    lay_features(con, day, settings, part, sources)
     return con.execute(f"{SNAPSHOT_FEATURES} ORDER BY c.student_id").df()
 
 
@@ -69,7 +70,7 @@ def lay_features(
     day: date,
     settings: Settings,
     part: Part | None = None,
-    marks: MarkSource = KNOWN,
+    sources: Sources = LAKE,
 ) -> None:
     """The tables :data:`SNAPSHOT_FEATURES` reads, from ``known.*``, which the caller has cut by ``day``.
 
@@ -80,11 +81,11 @@ def lay_features(
     if part is not None:
         narrow(con, part)
     since = day - timedelta(days=LOOKBACK_DAYS)
-    diaries = build_diaries(con, day, since=since, of_part=part is not None, source=marks)
+    diaries = build_diaries(con, day, since=since, of_part=part is not None, source=sources.marks)
     build_cohort(con, day, settings.labels)
     if part is not None:
         keep_own_cohort(con)
-    lay_groundwork(con, day, settings, diaries, of_part=part is not None)
+    lay_groundwork(con, day, settings, diaries, sources.exams, of_part=part is not None)
     for relation in RELATIONS:
         con.execute(_pass_over(relation, present))
     con.execute(_first_level())
@@ -92,13 +93,13 @@ def lay_features(
 
 
 def lay_for_others(
-    con: duckdb.DuckDBPyConnection, day: date, settings: Settings, part: Part, marks: MarkSource = KNOWN
+    con: duckdb.DuckDBPyConnection, day: date, settings: Settings, part: Part, sources: Sources = LAKE
 ) -> tuple[pa.Table, pa.Table]:
     """What other parts take over of this one: see :mod:`risk_model.parts`; kept registers, then norms."""
     narrow(con, part)
-    build_diaries(con, day, since=day - timedelta(days=LOOKBACK_DAYS), source=marks)
+    build_diaries(con, day, since=day - timedelta(days=LOOKBACK_DAYS), source=sources.marks)
     set_variables(con, day, settings)
-    return kept_for_others(con), norms_of(con)
+    return kept_for_others(con), norms_of(con, day, sources.exams)
 
 
 def _registers_present(con: duckdb.DuckDBPyConnection) -> frozenset[str]:

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from risk_model.features.exam_columns import COLUMNS, CORE, FAILED, MISSED, SAT
+from risk_model.features.exam_columns import COLUMNS, CORE, SAT
+from risk_model.features.exam_rows import KNOWN_EXAMS, ExamSource, first_half_of
 from risk_model.features.sql import sql_list
 
 if TYPE_CHECKING:
@@ -26,28 +28,16 @@ if TYPE_CHECKING:
 CORE_SUBJECTS = ("chinese", "math", "english")
 """Core subjects of compulsory education; spellings below mean the same."""
 CORE_SPELLINGS = (*CORE_SUBJECTS, "mathematics", "maths", "语文", "数学", "英语", "外语")
-YEARS_BACK = 2
 FEWEST_SAT = 10
 """A z-score needs so many results in its grade, subject, half-year and county."""
 GRADES = 16
 """More than there are: a grade is a place in a table of norms."""
 
 
-def half_year(day: str) -> str:
-    """SQL: number of the school half-year of ``day``: August to January is even, February to July odd.
-
-    The day of the exam decides and not the delivered ``term``, which is optional and spelled freely.
-    """
-    return f"(2 * (year({day}) - (month({day}) < 8)::INTEGER) + (month({day}) BETWEEN 2 AND 7)::INTEGER)"
-
-
-def looked_at(snapshot: str) -> str:
-    """SQL: whether an exam is one that features of the day ``snapshot`` (SQL, too) look at."""
-    return f"assessed_on <= {snapshot} AND assessed_on > {snapshot} - INTERVAL {YEARS_BACK} YEAR"
-
-
-def put_exam_terms(con: duckdb.DuckDBPyConnection, *, of_part: bool = False) -> None:
-    """Make the temp table ``exam_terms`` from ``known.results``, ``spells`` and ``scored``.
+def put_exam_terms(
+    con: duckdb.DuckDBPyConnection, day: date, source: ExamSource = KNOWN_EXAMS, *, of_part: bool = False
+) -> None:
+    """Make the temp table ``exam_terms`` of ``day`` from the exams of ``source``, ``spells`` and ``scored``.
 
     ``of_part``: norms of other counties are taken over from ``elsewhere_norms`` (:mod:`risk_model.parts`).
     """
@@ -55,7 +45,7 @@ def put_exam_terms(con: duckdb.DuckDBPyConnection, *, of_part: bool = False) -> 
 
     from risk_model.features.exam_kernels import terms_of_pupils
 
-    exams, cell, cells = _read(con)
+    exams, cell, cells = _read(con, day, source)
     norms = _sums(exams, cell, math.prod(cells))
     if of_part:
         _put_norms_elsewhere(con, norms, cells)
@@ -95,14 +85,14 @@ class Norms:
         return np.where(self.n >= FEWEST_SAT, found, 0.0)
 
 
-def norms_of(con: duckdb.DuckDBPyConnection) -> pa.Table:
+def norms_of(con: duckdb.DuckDBPyConnection, day: date, source: ExamSource = KNOWN_EXAMS) -> pa.Table:
     """The norms of the counties of a part, for others: ``elsewhere_norms`` of :mod:`risk_model.parts`.
 
-    Needs the part's ``spells``, ``timeline_pupils`` and ``known.results``.
+    Needs the part's ``spells`` and ``timeline_pupils``.
     """
     import pyarrow as pa
 
-    exams, cell, cells = _read(con)
+    exams, cell, cells = _read(con, day, source)
     norms = _sums(exams, cell, math.prod(cells))
     filled = np.flatnonzero(norms.n)
     county, grade, subject, half = np.unravel_index(filled, cells)
@@ -115,14 +105,37 @@ def norms_of(con: duckdb.DuckDBPyConnection) -> pa.Table:
 
 
 def _read(
-    con: duckdb.DuckDBPyConnection,
+    con: duckdb.DuckDBPyConnection, day: date, source: ExamSource
 ) -> tuple[dict[str, NDArray[Any]], NDArray[np.int32], tuple[int, int, int, int]]:
-    """The exams, the cell of each in the table of norms (−1: no grade), and the table's shape."""
-    for statement in (_SUBJECTS, _EXAMS, _COUNTIES, _TAUGHT):
+    """The exams, the cell of each in the table of norms (−1: no grade), and the table's shape.
+
+    Makes ``exams`` of them for :mod:`risk_model.quality`. Subjects and half-years are numbered from 0 on, a
+    subject by its name however it was spelled.
+    """
+    import pyarrow as pa
+
+    told = source.rows(con, day)
+    number, core = _put_subjects(con, told.spellings)
+    spelling = told.columns["subject"]
+    exams = told.columns | {
+        "subject": number[spelling],
+        "half": told.columns["half"] - np.int16(first_half_of(day)),
+        "what": told.columns["what"] | np.where(core[spelling], np.uint8(CORE), np.uint8(0)),
+    }
+    con.register("exams", pa.table(exams))
+    for statement in (_COUNTIES, _TAUGHT):
         con.execute(statement)
-    exams = _arrays(con, "FROM exams")
     taught = _arrays(con, "FROM taught ORDER BY pupil, from_day")
     return exams, *_placed(exams, taught)
+
+
+def _put_subjects(
+    con: duckdb.DuckDBPyConnection, spellings: tuple[str, ...]
+) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
+    """Make ``subjects(spelling, subject, no, core)``; the number of each spelling, and whether it is core."""
+    con.execute(_SUBJECTS, [list(spellings)])
+    found = con.execute("SELECT no, core FROM subjects ORDER BY spelling").fetchnumpy()
+    return np.asarray(found["no"]).astype(np.int16), np.asarray(found["core"]).astype(np.bool_)
 
 
 def _placed(
@@ -178,26 +191,12 @@ def _term_no(places: NDArray[np.int64]) -> NDArray[np.int32]:
     return (np.arange(len(places)) - first + 1).astype(np.int32)
 
 
-_LOOKED_AT = looked_at("getvariable('snapshot')")
 _SUBJECTS = f"""
 CREATE OR REPLACE TEMP TABLE subjects AS
-SELECT subject, (dense_rank() OVER (ORDER BY lower(subject)) - 1)::SMALLINT AS no,
+SELECT spelling, lower(subject) AS subject, (dense_rank() OVER (ORDER BY lower(subject)) - 1)::SMALLINT AS no,
        lower(subject) IN {sql_list(CORE_SPELLINGS)} AS core
-FROM (SELECT DISTINCT subject FROM known.results WHERE {_LOOKED_AT})
-"""
-
-_FIRST_HALF = half_year(f"(getvariable('snapshot') - INTERVAL {YEARS_BACK} YEAR)::DATE")
-_EXAMS = f"""
-CREATE OR REPLACE TEMP TABLE exams AS
-SELECT n.student_no AS pupil, r.assessed_on - DATE '1970-01-01' AS day, s.no AS subject,
-       ({half_year("r.assessed_on")} - {_FIRST_HALF})::SMALLINT AS half,
-       (CASE WHEN coalesce(r.sat, true) AND r.score IS NOT NULL THEN {SAT} ELSE 0 END
-        + CASE WHEN r.sat IS NOT DISTINCT FROM false THEN {MISSED} ELSE 0 END
-        + CASE WHEN r.score * 10 < r.max_score * 6 THEN {FAILED} ELSE 0 END
-        + CASE WHEN s.core THEN {CORE} ELSE 0 END)::UTINYINT AS what,
-       coalesce(round(10000 * r.score / r.max_score), 0)::INTEGER AS hundredths
-FROM known.results r JOIN timeline_pupils n USING (student_id) JOIN subjects s USING (subject)
-WHERE {_LOOKED_AT}
+FROM (SELECT unnest(spellings) AS subject, generate_subscripts(spellings, 1) AS spelling
+      FROM (SELECT ?::VARCHAR[] AS spellings))
 """
 
 _COUNTIES = """
@@ -217,7 +216,7 @@ GROUP BY n.student_no, e.started_on
 """
 
 _NORMS_FOR_OTHERS = """
-SELECT c.county_id, f.grade::SMALLINT AS grade, any_value(lower(s.subject)) AS subject,
+SELECT c.county_id, f.grade::SMALLINT AS grade, any_value(s.subject) AS subject,
        f.half::SMALLINT AS half, f.n, f.total, f.squares
 FROM found_norms f JOIN exam_counties c ON c.no = f.county JOIN subjects s ON s.no = f.subject
 WHERE c.county_id IN (FROM part_counties) GROUP BY ALL ORDER BY ALL
@@ -227,5 +226,5 @@ _NORMS_ELSEWHERE = """
 SELECT c.no AS county, e.grade, s.no AS subject, e.half, e.n, e.total, e.squares
 FROM elsewhere_norms e JOIN (SELECT * FROM exam_counties WHERE county_id NOT IN (FROM part_counties)) c
     USING (county_id)
-JOIN (SELECT DISTINCT lower(subject) AS subject, no FROM subjects) s USING (subject)
+JOIN (SELECT DISTINCT subject, no FROM subjects) s USING (subject)
 """

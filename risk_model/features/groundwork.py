@@ -21,6 +21,7 @@ from datetime import date
 
 import duckdb
 
+from risk_model.features.exam_rows import KNOWN_EXAMS, ExamSource
 from risk_model.features.exam_terms import put_exam_terms
 from risk_model.features.mark_columns import SPANS
 from risk_model.features.mark_counts import put_mark_counts
@@ -55,6 +56,7 @@ def lay_groundwork(
     day: date,
     settings: Settings,
     diaries: Diaries,
+    exams: ExamSource = KNOWN_EXAMS,
     *,
     of_part: bool = False,
 ) -> None:
@@ -67,7 +69,7 @@ def lay_groundwork(
         con.execute(statement)
     put_mark_counts(con, diaries)
     put_nearest_schools(con)
-    put_exam_terms(con, of_part=of_part)
+    put_exam_terms(con, day, exams, of_part=of_part)
 
 
 def set_variables(con: duckdb.DuckDBPyConnection, day: date, settings: Settings) -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from risk_model.features.compute import compute_features, lay_features, lay_for_others
+from risk_model.features.sources import LAKE, Sources
 from risk_model.parts import Part
 from risk_model.settings import Settings
-from risk_model.timeline.diaries import KNOWN, MarkSource
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,17 +23,17 @@ def snapshot_frame(
     day: date,
     settings: Settings,
     part: Part | None = None,
-    marks: MarkSource = KNOWN,
+    sources: Sources = LAKE,
 ) -> pd.DataFrame:
     """Everybody enrolled or awaited on ``day`` with their features, as the office knew it on that day.
 
     Cut by ``recorded_on <= day`` and by the day of the event. See
     :func:`~risk_model.features.compute.compute_features` for columns; a read-only connection does.
     With a ``part`` only pupils of its counties, once :func:`risk_model.parts.take_over` has run.
-    ``marks`` says where marks are read: the state's :func:`~risk_model.state.marks_on`, or the lake.
+    ``sources`` says where marks and exams are read: :func:`risk_model.state.sources_on`, or the lake.
     """
     lake.known_on(day)
-    return compute_features(lake.con, day, settings, part, marks)
+    return compute_features(lake.con, day, settings, part, sources)
 
 
 def lay_snapshot(lake: Lake, day: date, settings: Settings) -> None:
@@ -46,8 +46,8 @@ def lay_snapshot(lake: Lake, day: date, settings: Settings) -> None:
 
 
 def told_to_others(
-    lake: Lake, day: date, settings: Settings, part: Part, marks: MarkSource = KNOWN
+    lake: Lake, day: date, settings: Settings, part: Part, sources: Sources = LAKE
 ) -> tuple[pa.Table, pa.Table]:
     """What the other parts of a night take over of this one: kept registers, then norms of exams."""
     lake.known_on(day)
-    return lay_for_others(lake.con, day, settings, part, marks)
+    return lay_for_others(lake.con, day, settings, part, sources)

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from risk_model.features.exam_rows import first_half_of
 from risk_model.home import Home
 from risk_model.lake.attaching import attach
 from risk_model.lake.upkeep import tidy
 from risk_model.settings import Settings
 from risk_model.state import storage
+from risk_model.state.exams import build_exams, rewrite_exams
 from risk_model.state.homes import move_pupils, put_pupils
 from risk_model.state.months import build_month, month_of, rewrite_month
 from risk_model.state.news import feed_is_whole, known_through, put_news
@@ -42,6 +44,8 @@ class Brought:
     """Why it was made anew, or is not there."""
     months: int = 0
     """Files written: months of a county."""
+    half_years: int = 0
+    """Files of exams written anew: half-years of a county."""
     moved: int = 0
     """Pupils whose home changed."""
     seconds: float = 0.0
@@ -133,6 +137,7 @@ def _build(home: Home, lake: Lake, why: str) -> Brought:
     months = con.execute(f"SELECT DISTINCT date_trunc('month', day)::DATE {kept} ORDER BY ALL").fetchall()
     for (month,) in months:
         build_month(con, month)
+    build_exams(con, through)
     _finish(lake, through, first)
     files = f"SELECT DISTINCT county_id, month FROM {STATE}.mark_months"
     return Brought(BUILT, why, int(con.execute(f"SELECT count(*) FROM ({files})").fetchall()[0][0]))
@@ -150,9 +155,10 @@ def _carry(home: Home, lake: Lake, made: MadeFrom) -> Brought:
     stale = _stale_files(con)
     for month, counties in sorted(stale.items()):
         rewrite_month(con, month, sorted(counties))
+    files = rewrite_exams(con, max(first_half_of(made.known_through), first_half_of(through)))
     moved = int(con.execute("SELECT count(*) FROM state_moved").fetchall()[0][0])
     _finish(lake, through, first)
-    return Brought(FORWARD, months=sum(map(len, stale.values())), moved=moved)
+    return Brought(FORWARD, months=sum(map(len, stale.values())), half_years=files, moved=moved)
 
 
 def _stale_files(con: duckdb.DuckDBPyConnection) -> dict[date, set[str]]:

@@ -5,6 +5,8 @@
 ``state_seen(student_id)``
     Pupils of whom a spell, the county of a school they had one at, or the identifier may have changed, and
     those who have their first mark.
+``state_examined(student_id, half)``
+    Pupils and half-years of exams told, corrected or taken back, and all those of pupils seen first.
 """
 
 from __future__ import annotations
@@ -12,12 +14,13 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
+from risk_model.state.exams import put_examined
 from risk_model.state.storage import STATE, MadeFrom, committed
 
 if TYPE_CHECKING:
     from risk_model.lake.reading import Lake
 
-STOOD_ON = ("attendance", "enrolments", "schools")
+STOOD_ON = ("attendance", "enrolments", "schools", "results")
 """Registers a state is made from."""
 
 
@@ -62,6 +65,7 @@ def put_news(lake: Lake, since: int, first_month: date) -> None:
         "INSERT INTO state_seen SELECT DISTINCT student_id FROM state_touched"
         f" ANTI JOIN {STATE}.pupils USING (student_id) ANTI JOIN state_seen USING (student_id)"
     )
+    put_examined(lake, _changed(lake, since, "results", "student_id, assessed_on"))
 
 
 def known_through(lake: Lake, made: MadeFrom | None) -> date | None:

@@ -1,29 +1,29 @@
-"""The marks of a night, out of the state where it may be used and out of the lake where not."""
+"""The marks and exams of a night, out of the state where it may be used and out of the lake where not."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from risk_model.dealing import NO_RESULTS, RENAMED
+from risk_model.features.sources import LAKE, Sources
 from risk_model.home import Home
-from risk_model.lake.attaching import attach, current_snapshot, has_table, quoted
-from risk_model.lake.known import ALIASES
+from risk_model.lake.attaching import attach, current_snapshot
+from risk_model.parts import Part
 from risk_model.state import storage
-from risk_model.state.homes import NOWHERE
+from risk_model.state.exams import StateExams
 from risk_model.state.months import blobs, month_of
+from risk_model.state.reading import Kept, mark_damaged
 from risk_model.state.storage import STATE, MadeFrom
-from risk_model.timeline.diaries import KNOWN, KnownMarks, MarkSource
+from risk_model.timeline.diaries import KNOWN, KnownMarks
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from risk_model.lake.reading import Lake
 
 _log = logging.getLogger(__name__)
@@ -31,13 +31,8 @@ _UNSETTLED = "state_unsettled"
 
 
 @dataclass(frozen=True)
-class StateMarks:
+class StateMarks(Kept):
     """Marks out of the state of ``folder`` at its snapshot; for a process anywhere that sees the folder."""
-
-    folder: Path
-    snapshot: int
-    counties: tuple[str, ...] | None = None
-    """Counties whose pupils are asked for; none = all. Pupils without a home are always read."""
 
     def fill(self, con: duckdb.DuckDBPyConnection, marks: NDArray[np.uint8], day: date, since: date) -> None:
         """Write the marks of ``timeline_pupils``; what the state cannot tell the lake does."""
@@ -46,7 +41,7 @@ class StateMarks:
             self._fill(con, marks, day, since)
         except duckdb.Error as error:
             _log.warning("The state in %s cannot be read, so the lake is: %s", self.folder, error)
-            _mark_damaged(self.folder)
+            mark_damaged(self.folder)
             marks[:] = 0
             KNOWN.fill(con, marks, day, since)
         finally:
@@ -55,60 +50,51 @@ class StateMarks:
     def _fill(self, con: duckdb.DuckDBPyConnection, marks: NDArray[np.uint8], day: date, since: date) -> None:
         from risk_model.state.kernel import spread
 
-        rows = self._rows_of_pupils(con)
+        rows = self.rows_of_pupils(con)
         unsettled = np.zeros(len(marks), dtype=np.bool_)
         months = f"""
             SELECT pupil, (month - DATE '{since}')::INTEGER AS first, marks FROM {STATE}.mark_months
-            WHERE month BETWEEN DATE '{month_of(since)}' AND DATE '{day}'{self._here()}"""
+            WHERE month BETWEEN DATE '{month_of(since)}' AND DATE '{day}'{self.here()}"""
         for pupil, first, held in blobs(con, months, "pupil", "first"):
             spread(marks, rows, pupil, first, held, unsettled)
         if unsettled.any():
             _settle(con, marks, unsettled, day, since)
 
-    def _here(self) -> str:
-        if self.counties is None:
-            return ""
-        return f" AND county_id IN ({', '.join(map(quoted, (NOWHERE, *self.counties)))})"
 
-    def _rows_of_pupils(self, con: duckdb.DuckDBPyConnection) -> NDArray[np.int32]:
-        """(pupils of the state,) the row in the matrix, −1 for those not asked for; an identifier that was
-        changed has the row of the newest."""
-        told = f"SELECT student_id, pupil FROM {STATE}.pupils WHERE true{self._here()}"
-        if has_table(con, "temp", ALIASES):
-            told = (
-                f"SELECT coalesce(new_id, student_id) AS student_id, pupil FROM ({told})"
-                f" LEFT JOIN {ALIASES} ON old_id = student_id"
-            )
-        # By way of a table, as everything that is fetched from a join (see `KnownMarks`).
-        con.execute(
-            "CREATE OR REPLACE TEMP TABLE state_asked AS"
-            f" SELECT pupil, student_no FROM ({told}) JOIN timeline_pupils USING (student_id)"
-        )
-        found = con.execute("FROM state_asked").fetchnumpy()
-        pupil, row = np.asarray(found["pupil"]), np.asarray(found["student_no"])
-        highest = con.execute(f"SELECT coalesce(max(pupil), 0) FROM {STATE}.pupils").fetchall()[0][0]
-        rows = np.full(int(highest) + 1, -1, dtype=np.int32)
-        rows[pupil] = row
-        return rows
+def sources_on(home: Home, lake: Lake, day: date, part: Part | None = None) -> Sources:
+    """Where marks and exams of the snapshot ``day`` are read: the state, if it knows neither less nor more.
 
-
-def marks_on(home: Home, lake: Lake, day: date, counties: Collection[str] | None = None) -> MarkSource:
-    """Where the marks of the snapshot ``day`` are read: the state, if it knows neither less nor more.
-
-    That is: it is of the lake's own snapshot, and every row it stands on was known on ``day``.
+    That is: it is of the lake's own snapshot, and every row it stands on was known on ``day``. With a
+    ``part`` only pupils of its counties are asked for.
     """
+    snapshot = _snapshot_for(home, lake, day)
+    if snapshot is None:
+        return LAKE
+    counties = None if part is None else tuple(sorted(part.counties))
+    of = (home.state.absolute(), snapshot, counties)
+    return Sources(StateMarks(*of), StateExams(*of, renamed=_renamed(part)))
+
+
+def _snapshot_for(home: Home, lake: Lake, day: date) -> int | None:
+    """The state's snapshot where it may be used; else None."""
     if not storage.exists(home.state):
-        return KNOWN
+        return None
     try:
         attach(lake.con, home.state, STATE)
         made, snapshot = storage.read_made_from(lake.con), current_snapshot(lake.con, STATE)
     except duckdb.Error:
-        return KNOWN
+        return None
     finally:
         storage.detach(lake.con)
-    if made is None or not _serves(made, lake, day):
-        return KNOWN
-    return StateMarks(home.state.absolute(), snapshot, None if counties is None else tuple(sorted(counties)))
+    return snapshot if made is not None and _serves(made, lake, day) else None
+
+
+def _renamed(part: Part | None) -> str:
+    """SQL of the exams of pupils of ``part`` who changed identifier."""
+    if part is None or part.sources is None:
+        return "known.results"
+    whole = "known.results" if "results" in part.sources else NO_RESULTS
+    return part.sources.get(RENAMED, whole)
 
 
 def _serves(made: MadeFrom, lake: Lake, day: date) -> bool:
@@ -139,10 +125,3 @@ def _settle(
         [rows.tolist()],
     )
     KnownMarks(_UNSETTLED).fill(con, marks, day, since)
-
-
-def _mark_damaged(folder: Path) -> None:
-    try:
-        (folder / storage.DAMAGED).touch()
-    except OSError:  # told tonight, and again by whoever stumbles over it next
-        return

@@ -7,6 +7,10 @@
 ``mark_months(county_id, pupil, month, marks)``
     A row per pupil and calendar month with a mark: 31 bytes, one a day, of
     :data:`risk_model.timeline.codes.CODE`; 0 = no mark.
+``exams(county_id, pupil, assessed_on, subject, half, what, hundredths)``
+    What features read of each exam (:mod:`risk_model.features.exam_rows`), whole half-years.
+``subjects(subject, no)``
+    Spellings of subjects; ``no`` never changes.
 ``made_from``
     One row, see :class:`MadeFrom`.
 """
@@ -23,6 +27,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from risk_model.features.exam_rows import HUNDREDTHS, WHAT
 from risk_model.lake.attaching import attach, has_table
 from risk_model.timeline.codes import CODE
 
@@ -37,10 +42,14 @@ DAMAGED = "damaged"
 _TABLES = f"""
 CREATE TABLE {STATE}.pupils (county_id VARCHAR, student_id VARCHAR, pupil INTEGER);
 CREATE TABLE {STATE}.mark_months (county_id VARCHAR, pupil INTEGER, month DATE, marks BLOB);
+CREATE TABLE {STATE}.exams (county_id VARCHAR, pupil INTEGER, assessed_on DATE, subject SMALLINT,
+    half SMALLINT, what UTINYINT, hundredths INTEGER);
+CREATE TABLE {STATE}.subjects (subject VARCHAR, no SMALLINT);
 CREATE TABLE {STATE}.made_from (lake_snapshot BIGINT, committed BIGINT, code VARCHAR,
     known_through DATE, first_month DATE, made_at TIMESTAMP);
 ALTER TABLE {STATE}.pupils SET PARTITIONED BY (county_id);
-ALTER TABLE {STATE}.mark_months SET PARTITIONED BY (county_id, month)
+ALTER TABLE {STATE}.mark_months SET PARTITIONED BY (county_id, month);
+ALTER TABLE {STATE}.exams SET PARTITIONED BY (county_id, half)
 """
 
 
@@ -63,8 +72,8 @@ class MadeFrom:
 
 @cache
 def code_digest() -> str:
-    """Digest of what decides how a state looks: this room's code and the bytes of the marks."""
-    digest = blake2b(repr(sorted(CODE.items())).encode(), digest_size=16)
+    """Digest of what decides how a state looks: this room's code, bytes of marks, what is told of exams."""
+    digest = blake2b(repr((sorted(CODE.items()), WHAT, HUNDREDTHS)).encode(), digest_size=16)
     for module in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(module.read_bytes())
     return digest.hexdigest()
