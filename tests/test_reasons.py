@@ -246,6 +246,35 @@ def test_the_strongest_are_found_among_many_features():
     assert (np.diff(picked, axis=1) <= 0).all()
 
 
+def chosen_by_hand(contributions, features, count, values):
+    """The rules of a pupil's reasons, one after another, as they are told in words."""
+    picked, said, families = [], set(), []
+    falling = sorted(range(len(features)), key=lambda n: (-contributions[n], n))
+    for n in falling[: 6 * count]:
+        saying = features[n].group or features[n].name
+        if features[n].family == "attendance" and np.isnan(values[n]):
+            saying = "no marks"
+        if contributions[n] > 0 and saying not in said and families.count(features[n].family) < 2:
+            picked.append(n)
+            said.add(saying)
+            families.append(features[n].family)
+    return (picked + [-1] * count)[:count]
+
+
+@pytest.mark.parametrize("count", [1, 3, 5])
+def test_reasons_are_chosen_by_their_rules_among_many_that_weigh_the_same(count):
+    dice = np.random.default_rng(count)
+    open_ones = [f for f in FEATURES if f.sensitivity == "personal" and f.family != "time"]
+    contributions = dice.normal(size=(300, len(open_ones))).round(1)
+    contributions[:20] -= 3  # hardly anything raises their risk
+    values = np.where(dice.random(contributions.shape) < 0.3, np.nan, 1.0)
+    by_hand = [
+        chosen_by_hand(*of, count, known)
+        for *of, known in zip(contributions, [open_ones] * 300, values, strict=True)
+    ]
+    assert strongest(contributions, open_ones, count, values).tolist() == by_hand
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("status", ["absent_long", "home_teaching", "no_register", "between_spells"])
 def test_a_pupil_without_a_score_is_told_why(status, language):

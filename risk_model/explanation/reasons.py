@@ -86,29 +86,14 @@ def strongest(
 def _strongest(
     contributions: Matrix, features: Sequence[Told], count: int, values: Matrix
 ) -> NDArray[np.intp]:
-    pupils, width = contributions.shape
-    depth = min(width, DEPTH * count)
-    candidates = _largest(contributions, depth)
-    groups, families = sayings(features), _numbered([f.family for f in features])
-    unmarked = len(set(groups.tolist()))
+    from risk_model.explanation.reasons_kernel import choose
+
+    if not contributions.size:
+        return np.full((len(contributions), count), -1, dtype=np.intp)
+    groups, families = sayings(features), _numbered([feature.family for feature in features])
     of_marks = np.array([f.family == "attendance" and not is_restricted(f) for f in features], dtype=bool)
-    said = np.zeros((pupils, unmarked + 1), dtype=bool)
-    told = np.zeros((pupils, len(set(families.tolist()))), dtype=np.int8)
-    filled = np.zeros(pupils, dtype=np.intp)
-    chosen = np.full((pupils, count), -1, dtype=np.intp)
-    everyone = np.arange(pupils)
-    for step in range(depth):
-        column = candidates[:, step]
-        unknown = of_marks[column] & np.isnan(values[everyone, column])
-        group, family = np.where(unknown, unmarked, groups[column]), families[column]
-        fits = (contributions[everyone, column] > 0) & (filled < count)
-        fits &= ~said[everyone, group] & (told[everyone, family] < PER_FAMILY)
-        rows = everyone[fits]
-        chosen[rows, filled[rows]] = column[rows]
-        said[rows, group[rows]] = True
-        told[rows, family[rows]] += 1
-        filled[rows] += 1
-    return chosen
+    rows = (np.ascontiguousarray(matrix, dtype=np.float64) for matrix in (contributions, values))
+    return np.asarray(choose(*rows, groups, families, of_marks, count, DEPTH * count, PER_FAMILY))
 
 
 def reasons(
@@ -199,16 +184,6 @@ def status_reasons(status: str, language: Language) -> list[Reason]:
 
 def _shown_name(feature: Told) -> str:
     return RESTRICTED if is_restricted(feature) else feature.name
-
-
-def _largest(contributions: Matrix, depth: int) -> NDArray[np.intp]:
-    """The ``depth`` largest of each row in falling order; equals keep the order of the features."""
-    if depth < contributions.shape[1]:
-        top = np.sort(np.argpartition(-contributions, depth - 1, axis=1)[:, :depth], axis=1)
-    else:
-        top = np.broadcast_to(np.arange(depth), (len(contributions), depth))
-    falling = np.argsort(-np.take_along_axis(contributions, top, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(top, falling, axis=1)
 
 
 def sayings(features: Sequence[Told]) -> NDArray[np.intp]:
