@@ -22,7 +22,7 @@ from risk_model.features.sources import LAKE, Sources
 from risk_model.parts import Part, keep_own_cohort, narrow
 from risk_model.registers.declared import REGISTERS
 from risk_model.settings import Settings
-from risk_model.timeline import build_diaries
+from risk_model.timeline import build_diaries, build_registers
 from risk_model.timeline.diaries import LOOKBACK_DAYS
 from risk_model.timeline.elsewhere import kept_for_others
 
@@ -97,7 +97,7 @@ def lay_for_others(
 ) -> tuple[pa.Table, pa.Table]:
     """What other parts take over of this one: see :mod:`risk_model.parts`; kept registers, then norms."""
     narrow(con, part)
-    build_diaries(con, day, since=day - timedelta(days=LOOKBACK_DAYS), source=sources.marks)
+    build_registers(con, day, since=day - timedelta(days=LOOKBACK_DAYS), source=sources.marks)
     set_variables(con, day, settings)
     return kept_for_others(con), norms_of(con, day, sources.exams)
 

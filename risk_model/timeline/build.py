@@ -34,6 +34,7 @@ from risk_model.timeline.diaries import (
     KNOWN,
     Diaries,
     MarkSource,
+    Stays,
     put_class_marks,
     put_streaks,
     read_kept,
@@ -48,6 +49,8 @@ from risk_model.timeline.spells import build_spells
 
 if TYPE_CHECKING:
     import duckdb
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def build_timeline(con: duckdb.DuckDBPyConnection, day: date, *, since: date) -> None:
@@ -79,6 +82,19 @@ def build_diaries(
     ``of_part``: they hold one part of a night, and what other counties' classes did is taken over
     (:mod:`risk_model.parts`).
     """
+    marks, stays = build_registers(con, day, since=since, source=source)
+    if of_part:
+        put_kept_elsewhere(con)
+    diaries = Diaries(since, marks, stays, read_kept(con, marks.shape[1], since))
+    put_streaks(con, diaries)
+    put_school_marks(con, diaries)
+    return diaries
+
+
+def build_registers(
+    con: duckdb.DuckDBPyConnection, day: date, *, since: date, source: MarkSource = KNOWN
+) -> tuple[NDArray[np.uint8], Stays]:
+    """``spells``, ``school_days`` and ``class_days`` alone, with the marks and stays they were made from."""
     build_spells(con, day, since)
     marks = read_marks(con, day, since, source)
     stays = read_stays(con, len(marks), day, since)
@@ -86,9 +102,4 @@ def build_diaries(
     build_class_sizes(con, day, since)
     build_school_days(con, day, since)
     build_class_days(con, day)
-    if of_part:
-        put_kept_elsewhere(con)
-    diaries = Diaries(since, marks, stays, read_kept(con, marks.shape[1], since))
-    put_streaks(con, diaries)
-    put_school_marks(con, diaries)
-    return diaries
+    return marks, stays
