@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from risk_model.home import Home
     from risk_model.settings import Settings
 
+STARVED_SECONDS = 60
+"""So long a worker may leave its keeper without an answer before it is ended and replaced: a machine that
+makes tonight's list may let one wait for many seconds, and all it was answering would be lost."""
 REFRESH_SECONDS = 300.0
 """How often it is asked whether the lake has moved on; an import tells of new staff and new classes."""
 
@@ -60,6 +63,7 @@ def run(host: str, port: int, workers: int) -> None:
         access_log=False,
         server_header=False,
         log_level="warning",
+        timeout_worker_healthcheck=STARVED_SECONDS,
     )
     if workers == 1:
         uvicorn.Server(config).run()

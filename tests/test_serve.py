@@ -44,6 +44,11 @@ def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
             sleep(0.1)
 
 
+def children(parent: int) -> list[int]:
+    """Processes started by a process, ascending."""
+    return sorted(map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split()))
+
+
 @pytest.mark.slow
 def test_two_workers_answer_and_one_writer_records(tmp_path: Path) -> None:
     """Lists over HTTP, every look in the chain, counts of both workers together, an end on SIGTERM."""
@@ -74,6 +79,14 @@ def test_two_workers_answer_and_one_writer_records(tmp_path: Path) -> None:
                 looks = list(threads.map(lambda _: client.get(path).status_code, range(80)))
             assert looks == [200] * 80
             counted = client.get("/metrics").text
+            held_up = children(process.pid)
+            for worker in held_up:
+                os.kill(worker, signal.SIGSTOP)
+            sleep(7)  # longer than uvicorn waits by itself
+            for worker in held_up:
+                os.kill(worker, signal.SIGCONT)
+            assert client.get("/api/v1/lists", params={"unit": "school:A"}).status_code == 200
+            assert children(process.pid) == held_up, "on a busy machine a slow worker is not ended"
         told = '{method="GET",route="/api/v1/students/{student_id}/explanation",status="200"} 6.0'
         assert told in counted
         with open_audit(home, settings) as engine, engine.connect() as connection:
