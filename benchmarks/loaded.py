@@ -50,17 +50,22 @@ class Running:
 
 @contextmanager
 def running(
-    command: Sequence[str], port: int, alive: str, env: Mapping[str, str] | None = None
+    command: Sequence[str],
+    port: int,
+    alive: str,
+    env: Mapping[str, str] | None = None,
+    log: Path = Path(os.devnull),
 ) -> Iterator[Running]:
-    """The service that ``command`` starts, once it answers at the path ``alive``."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
+    """The service that ``command`` starts, once it answers at the path ``alive``; it talks to ``log``."""
     address = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(address + alive)
-        yield Running(address, process.pid)
-    finally:
-        process.terminate()
-        process.wait()
+    with log.open("wb") as told:
+        process = subprocess.Popen(command, stdout=told, stderr=told, env=env)
+        try:
+            _wait_for(address + alive)
+            yield Running(address, process.pid)
+        finally:
+            process.terminate()
+            process.wait()
 
 
 @contextmanager
@@ -69,8 +74,14 @@ def served(home: Home, workers: int) -> Iterator[Running]:
     port = free_port()
     env = {**os.environ, "DROPOUT_RISK_SERVICE__PLAIN_HTTP": "true"}
     command = [str(COMMANDS / "dropout-risk"), "--home", str(home.folder), "serve"]
-    with running([*command, "--port", str(port), "--workers", str(workers)], port, "/livez", env) as service:
+    command += ["--port", str(port), "--workers", str(workers)]
+    with running(command, port, "/livez", env, log_of(home)) as service:
         yield service
+
+
+def log_of(home: Home) -> Path:
+    """What a service of :func:`served` said."""
+    return home.folder / "service.log"
 
 
 def free_port() -> int:

@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 from sqlalchemy import Connection, func, select, update
 
-from benchmarks.loaded import COMMANDS, Running, served
+from benchmarks.loaded import COMMANDS, Running, log_of, served
 from risk_model.home import Home
 from risk_model.roles import Roles
 from risk_model.settings import Settings
@@ -110,8 +110,8 @@ class Load:
             done = subprocess.run(
                 [*command, "--as-of", day.isoformat(), "--workers", "1"], capture_output=True
             )
-            ended = done.returncode
-            self.answers["published" if ended in PUBLISHED else f"not published, exit {ended}"] += 1
+            said = "published" if done.returncode in PUBLISHED else done.stderr.decode().strip()[-300:]
+            self.answers[said] += 1
 
 
 def measure_mixed(folder: Path, scored: Home, minutes: float, workers: int) -> dict[str, Any]:
@@ -139,6 +139,7 @@ def measure_mixed(folder: Path, scored: Home, minutes: float, workers: int) -> d
     return {
         "minutes": minutes, "pupils": len(pupils), "workers": workers,
         "answers": dict(sorted(load.answers.items())),
+        "log": log_of(home).read_text().splitlines()[-20:],
         "processes": [
             {"name": late[pid].name, "mb_early": early[pid].resident_mb, "mb_late": late[pid].resident_mb}
             for pid in late if pid in early

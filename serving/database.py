@@ -88,6 +88,17 @@ def connect(url: str) -> Engine:
     return engine
 
 
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that reads before it writes: on SQLite the one write lock is waited for at its start.
+
+    Else another's commit, which waits for readers to end, and the first write of this one would stand in
+    each other's way, and SQLite fails this one at once, however long it was told to wait.
+    """
+    with engine.execution_options(writes=True).begin() as connection:
+        yield connection
+
+
 def will_write(connection: Connection) -> None:
     """Make a transaction a writing one from its first statement on: SQLite refuses one that reads before."""
     if connection.dialect.name == "sqlite":
@@ -139,7 +150,7 @@ def upgrade(engine: Engine, home: Home) -> None:
         from alembic import command
 
         configuration = _configuration()
-        with engine.begin() as connection:
+        with writing(engine) as connection:
             configuration.attributes["connection"] = connection
             command.upgrade(configuration, "head")
 

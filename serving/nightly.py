@@ -22,7 +22,7 @@ from risk_model.registry import Champion, Registry
 from risk_model.settings import Settings
 from serving import pruning, publication
 from serving.archive import remove_evidence
-from serving.database import open_database
+from serving.database import open_database, writing
 from serving.decision import decide, document_of
 from serving.parts import ROWS, SHADOW, Task, Told, hand_over, score_part
 from serving.publication import Row, RunKey
@@ -174,7 +174,7 @@ def _answered(
     engine: Engine, lake: Lake, settings: Settings, key: RunKey, order: Order
 ) -> dict[str, Any] | None:
     """The document of this run if it is complete, published now if that is asked for; else none."""
-    with engine.begin() as connection:
+    with writing(engine) as connection:
         run = publication.find(connection, key.digest)
         if run is None:
             return None
@@ -284,16 +284,22 @@ def _worked_off(night: _Night, shares: Shares, tasks: Sequence[Task], run: int) 
 
 
 def _published(night: _Night, run: int, tally: Tally, more: Mapping[str, Any]) -> dict[str, Any]:
-    """The staged run checked and decided in one transaction; its document with ``more`` in it."""
-    with night.accounts.stage("publish", "publishing"), night.engine.begin() as connection:
-        publication.check(connection, run, tally.students)
-        if not night.order.force:
-            doubted = _doubted(connection, night.lake, night.settings, run, night.key.as_of)
+    """The staged run checked, then decided in one transaction; its document with ``more`` in it."""
+    with night.accounts.stage("publish", "publishing"):
+        publication.check(night.engine, run, tally.students)
+        doubted = {} if night.order.force else _doubts(night, run)
+        with writing(night.engine) as connection:
             publication.hold_back(connection, run, doubted)
-        document = document_of(night.key, tally) | night.accounts.document(SECONDS) | more
-        document["capacity"] = night.settings.list.model_dump(include=CAPACITY)
-        document["shadow"] = None
-        return decide(connection, night.settings, run, night.key, night.order, document)
+            document = document_of(night.key, tally) | night.accounts.document(SECONDS) | more
+            document["capacity"] = night.settings.list.model_dump(include=CAPACITY)
+            document["shadow"] = None
+            return decide(connection, night.settings, run, night.key, night.order, document)
+
+
+def _doubts(night: _Night, run: int) -> dict[str, str]:
+    """As :func:`_doubted`, read before anything is locked."""
+    with night.engine.connect() as connection:
+        return _doubted(connection, night.lake, night.settings, run, night.key.as_of)
 
 
 def _drawn(night: _Night, tasks: Sequence[Task]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from risk_model.errors import MissingError, RiskModelError
 from risk_model.home import Home
 from risk_model.settings import Settings
 from serving.archive import remove_evidence
+from serving.database import writing
 from serving.tables import (
     PRUNED,
     PRUNING,
@@ -82,7 +83,7 @@ def analyze(engine: Engine) -> None:
 
 def prune(home: Home, settings: Settings, engine: Engine, keep: str | None = None) -> Pruned:
     """Thin out old runs; answers how many were, and how many rows went with them."""
-    with engine.begin() as connection:
+    with writing(engine) as connection:
         due = _due(connection, settings.publication.keep_runs_days, keep)
         for run, key in due:
             entry = {"state": PRUNING, "key": f"{key}/{run}"}  # the key is free for the same run once more

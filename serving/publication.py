@@ -37,6 +37,7 @@ from sqlalchemy.orm import aliased
 from risk_model.errors import RiskModelError
 from risk_model.quality import HeldBack, Listed, Turnover
 from serving.bulk import insert_rows
+from serving.database import writing
 from serving.pruning import forget
 from serving.seats import seat
 from serving.tables import STAGED, Flip, Publication, Published, Run, RunSchool, Score
@@ -130,7 +131,7 @@ def stage(engine: Engine, run: int, rows: Sequence[Row], schools: Sequence[dict[
         batch = [(run, *row) for row in rows[start : start + BATCH]]
         with engine.begin() as connection:
             insert_rows(connection, SCORES, batch)
-    with engine.begin() as connection:
+    with writing(engine) as connection:
         seat(connection, run, list(digests))
     if schools:
         entries = [
@@ -140,8 +141,11 @@ def stage(engine: Engine, run: int, rows: Sequence[Row], schools: Sequence[dict[
             connection.execute(insert(RunSchool), entries)
 
 
-def check(connection: Connection, run: int, rows: int) -> None:
+def check(engine: Engine, run: int, rows: int) -> None:
     """Read a staged run back, school by school: no more than a batch and a school is in memory.
+
+    In steps, each a transaction of its own: on SQLite whoever commits waits for all readers, and lets no new
+    one in meanwhile. Nobody changes a staged run, for the publication lock is held.
 
     Parameters
     ----------
@@ -153,15 +157,21 @@ def check(connection: Connection, run: int, rows: int) -> None:
     IncompleteRunError
         The count, or a school's checksum, differs from what was computed.
     """
-    missing = _checksums(connection, run)
+    with engine.connect() as connection:
+        missing = _checksums(connection, run)
+        steps = [*_steps(connection, run)]
     stored = 0
-    with _stored(connection, run) as result:  # closed also where a school differs
-        for school, pupils in _by_school(map(tuple, result)):
-            stored += len(pupils)
-            if missing.pop(school, None) != checksum(pupils):
-                raise IncompleteRunError(
-                    f"The database holds other rows of school {school} than {_NOT_PUBLISHED}"
-                )
+    for step in steps:
+        with (
+            engine.connect() as connection,
+            _stored(connection, run, step) as result,
+        ):  # closed at a raise, too
+            for school, pupils in _by_school(map(tuple, result)):
+                stored += len(pupils)
+                if missing.pop(school, None) != checksum(pupils):
+                    raise IncompleteRunError(
+                        f"The database holds other rows of school {school} than {_NOT_PUBLISHED}"
+                    )
     lost = [school for school, digest in missing.items() if digest != NOBODY]
     if lost or stored != rows:
         raise IncompleteRunError(
@@ -342,9 +352,31 @@ def _schools(run: int) -> Any:
     return select(RunSchool.school_id).where(RunSchool.run == run)
 
 
-def _stored(connection: Connection, run: int) -> CursorResult[Any]:
+Step = tuple[str | None, str | None]
+"""Schools after the first up to the second, by text order; none: from the first, to the last."""
+
+
+def _steps(connection: Connection, run: int) -> Iterator[Step]:
+    """Cut the run's rows into steps of some :data:`BATCH`; no row of whatever school lies outside all."""
+    after, rows = None, 0
+    if connection.dialect.name == "sqlite":  # elsewhere no reader stands in anybody's way
+        sizes = select(RunSchool.school_id, RunSchool.pupils).where(RunSchool.run == run)
+        for school, pupils in connection.execute(sizes.order_by(RunSchool.school_id)):
+            rows += pupils
+            if rows >= BATCH:
+                yield after, school
+                after, rows = school, 0
+    yield after, None
+
+
+def _stored(connection: Connection, run: int, step: Step) -> CursorResult[Any]:
     columns = [Score.__table__.c[name] for name in COLUMNS]
     query = select(*columns).where(Score.run == run).order_by(*_place(connection))
+    after, last = step
+    if after is not None:
+        query = query.where(Score.school_id > after)
+    if last is not None:
+        query = query.where(Score.school_id <= last)
     return connection.execute(query.execution_options(yield_per=BATCH))
 
 

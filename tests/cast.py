@@ -136,8 +136,8 @@ def publish(engine: Engine, day: date = TODAY, snapshot: int = 1) -> int:
         "capacity": {"capacity_share": 0.05, "capacity_per_class": 5, "minimum_risk": 0.01},
         "model_origin": "trained",
     }
+    publication.check(engine, run, len(rows))
     with engine.begin() as connection:
-        publication.check(connection, run, len(rows))
         publication.publish(connection, run)
         publication.finish(connection, run, PUBLISHED, document)
     return run

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import threading
 from datetime import date, timedelta
+from time import monotonic, sleep
 from types import SimpleNamespace
 
 import pytest
@@ -17,7 +19,7 @@ from risk_model.registry import Registry
 from risk_model.settings import QualitySettings, Settings
 from serving import nightly, publication
 from serving.archive import read_evidence
-from serving.database import DatabaseError, connect, open_database
+from serving.database import DatabaseError, connect, open_database, writing
 from serving.lists import Asked, published_page
 from serving.publication import IncompleteRunError
 from serving.run_files import RunFiles
@@ -261,9 +263,10 @@ def test_a_run_whose_rows_were_altered_while_staged_is_not_published(office, mon
     office.score()
     original = publication.check
 
-    def tampered(connection, run, expected):
-        connection.execute(text("update scores set risk = risk / 2 where run = :run"), {"run": run})
-        original(connection, run, expected)
+    def tampered(engine, run, expected):
+        with engine.begin() as connection:
+            connection.execute(text("update scores set risk = risk / 2 where run = :run"), {"run": run})
+        original(engine, run, expected)
 
     monkeypatch.setattr(publication, "check", tampered)
     with pytest.raises(IncompleteRunError, match="Nothing was published"):
@@ -274,13 +277,45 @@ def test_a_run_whose_rows_were_altered_while_staged_is_not_published(office, mon
 def test_a_run_that_lost_a_row_while_staged_is_not_published(office, monkeypatch):
     original = publication.check
 
-    def lossy(connection, run, expected):
-        connection.execute(text("delete from scores where student_id = 'A7A01'"))
-        original(connection, run, expected)
+    def lossy(engine, run, expected):
+        with engine.begin() as connection:
+            connection.execute(text("delete from scores where student_id = 'A7A01'"))
+        original(engine, run, expected)
 
     monkeypatch.setattr(publication, "check", lossy)
     with pytest.raises(IncompleteRunError):
         office.score()
+
+
+def test_whoever_writes_while_a_run_is_checked_neither_waits_for_its_end_nor_stops_it(office, monkeypatch):
+    """A sign-in in the middle of the check: on SQLite it waited for all of it, and it failed the run."""
+    told: list[str] = []
+    check, checksum = publication.check, publication.checksum
+
+    def sign_in() -> None:
+        with open_database(office.home, office.settings) as engine, writing(engine) as connection:
+            connection.execute(text("update runs set base = base"))
+        told.append("signed in")
+
+    def interrupted(pupils):
+        if not told:
+            told.append("first school")
+            threading.Thread(target=sign_in).start()
+        deadline = monotonic() + 3  # of each school: between two he has his turn
+        while "signed in" not in told and monotonic() < deadline:
+            sleep(0.05)
+        told.append("school")
+        return checksum(pupils)
+
+    def checked(engine, run, rows):
+        monkeypatch.setattr(publication, "BATCH", 1)  # every school is a step
+        monkeypatch.setattr(publication, "checksum", interrupted)
+        check(engine, run, rows)
+        told.append("checked")
+
+    monkeypatch.setattr(publication, "check", checked)
+    assert office.score()["published"]
+    assert told.index("signed in") < told.index("checked")
 
 
 def test_a_second_run_at_the_same_time_is_turned_away(office):

@@ -38,8 +38,8 @@ def publish(engine, day, moved=False) -> int:
         rows.sort(key=lambda row: (row[SCHOOL], row[PUPIL]))
     run = publication.begin(engine, run_key(day, day.day), 0.1, [])
     publication.stage(engine, run, rows, schools)
+    publication.check(engine, run, len(rows))
     with engine.begin() as connection:
-        publication.check(connection, run, len(rows))
         publication.publish(connection, run)
         publication.finish(connection, run, PUBLISHED, {})
     return run
