@@ -23,8 +23,8 @@ STARVED_SECONDS = 60
 """So long a worker may leave its keeper without an answer before it is ended and replaced: a machine that
 makes tonight's list may let one wait for many seconds, and all it was answering would be lost."""
 ARENAS = "2"
-"""Heaps of a process with many threads (glibc): by itself it makes eight a processor, each keeps what was freed
-in it, and a worker grew by a tenth within minutes."""
+"""Heaps of a process with many threads (glibc): by itself it makes eight a processor; each keeps what was
+freed in it, and a worker grew by a tenth within minutes."""
 REFRESH_SECONDS = 300.0
 """How often it is asked whether the lake has moved on; an import tells of new staff and new classes."""
 
