@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,25 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
     from tests.pages_rig import Played
+
+THREADS = "SLURM_CPUS_ON_NODE"
+
+
+def pytest_configure() -> None:
+    """Of several workers each gives DuckDB its share of the processors, here and in the commands it starts.
+
+    Two threads on a processor that is not there wait for each other awake: a quarter of a training's
+    processor time. The variable is the only one DuckDB reads the number from.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers > 1:
+        os.environ.setdefault(THREADS, str(max(1, (os.cpu_count() or 1) // workers)))
+
+
+@pytest.fixture
+def all_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what must come out the same however many threads share it: as many as there are processors."""
+    monkeypatch.delenv(THREADS, raising=False)
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,8 @@ from risk_model.settings import Settings
 from risk_model.state import StateExams, StateMarks, bring_forward, sources_on
 from tests.county import dropout_risk, simulate
 
+pytestmark = pytest.mark.usefixtures("all_processors")
+
 AUTUMN, SUMMER = date(2025, 11, 20), date(2025, 8, 20)
 COUNTIES = 5
 

@@ -32,6 +32,7 @@ def test_the_document_has_the_keys_of_the_contract(county):
     assert document["promoted"] is True
 
 
+@pytest.mark.usefixtures("all_processors")
 def test_the_same_registers_and_seed_give_the_same_bundle(county):
     home, first = county
     again = dropout_risk(home, "train", "--snapshots", "every:60d", "--promote", "never").document
