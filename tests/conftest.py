@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tests.pages_rig import Played
 
 THREADS = "SLURM_CPUS_ON_NODE"
+collect_ignore = ["preloaded.py"]
+"""Imports everything; not for the processes of the tests."""
 
 
 def pytest_configure() -> None:
