@@ -11,11 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
-from lightgbm import Booster
 from numpy.typing import NDArray
 
 from risk_model.errors import RiskModelError
@@ -26,6 +25,9 @@ from training.baselines import fit_baselines
 from training.fit import Rows, fit_trees, margins
 from training.snapshots import PUPIL, Everybody
 from training.splits import Split
+
+if TYPE_CHECKING:
+    from lightgbm import Booster
 
 MODEL = "model"
 BASELINES = ("school_rule", "logistic", "additive", "school_only")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightgbm as lgb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from risk_model.features.feature import Feature
 from risk_model.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
 
 ROUNDS = 600
 """Fixed, not stopped early: a later slice inside the training slice holds too few leavers to stop on,
@@ -84,6 +86,8 @@ def fit_trees(
     features and seed give the same ``model_to_string()`` to the last byte, on any machine: the trees
     are grown on one thread.
     """
+    import lightgbm as lgb
+
     told = parameters(features, settings) | dict(changes or {})
     data = lgb.Dataset(
         rows.x,
@@ -106,6 +110,8 @@ def stops_early(later: Rows) -> bool:
 
 
 def _stopped(told: dict[str, Any], data: lgb.Dataset, rows: Rows, later: Rows) -> lgb.Booster:
+    import lightgbm as lgb
+
     patience = max(SHORTEST_PATIENCE, round(PATIENCE / told["learning_rate"]))
     judged = lgb.Dataset(later.x, label=later.y, weight=_at_the_rate_of(rows, later), reference=data)
     booster = lgb.train(
