@@ -29,6 +29,15 @@ def test_help_needs_no_heavy_library(library):
     assert run.returncode == 0, run.stderr
 
 
+def test_looking_at_models_imports_nothing_that_makes_them():
+    code = (
+        "import sys, training.registered, training.shadowed;"
+        "sys.exit(' '.join({'lightgbm', 'sklearn', 'scipy', 'mlflow'} & set(sys.modules)) or 0)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
 def test_every_room_of_the_map_exists():
     """The map names every package of the top level, and every module it names exists."""
     import re
