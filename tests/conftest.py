@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from risk_model.home import Home
+from tests.made_once import made_once
 from tests.postgres import Cluster, running_cluster
 
 if TYPE_CHECKING:
@@ -77,7 +79,8 @@ def pages_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """The county of the pages' tests, made once; each module plays its own cast on it."""
     from tests.pages_rig import made_county
 
-    return made_county(tmp_path_factory.mktemp("pages"))
+    made = made_once(tmp_path_factory, "pages", made_county)
+    return Home(shutil.copytree(made / "home", tmp_path_factory.mktemp("pages") / "home"))
 
 
 @pytest.fixture(scope="module")
