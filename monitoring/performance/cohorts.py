@@ -22,7 +22,7 @@ from monitoring.fairness.at_list import found_by_group
 from monitoring.performance.facts import facts_of_window
 from monitoring.performance.maturity import Maturity, maturity
 from monitoring.performance.measuring import measure
-from monitoring.performance.outcomes import outcomes
+from monitoring.performance.outcomes import marks_for, outcomes
 from monitoring.runs import Service, StoredRun
 from risk_model.draw_record import DrawRecordError, read_draw
 from risk_model.home import Home
@@ -147,7 +147,8 @@ def _judged_now(
         told["figures"]["counts"]["listed"] = int(scores["listed"][scores["risk"].notna()].sum())
         return told
     rules = settings.labels.model_copy(update={"horizon_days": grown.days})
-    rows = outcomes(lake, scores, run.as_of, today, rules)
+    marks = marks_for(home, lake, run.as_of, today)
+    rows = outcomes(lake, scores, run.as_of, today, rules, marks)
     rows = rows.merge(_flags(home, lake, run), "left", "student_id")
     drawn, lots = _lots(home, lake, run, rows)
     return told | judged(rows, run.as_of, lake, settings, grown, drawn) | {"lots": lots}

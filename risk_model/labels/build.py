@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import TYPE_CHECKING
 
 from risk_model.labels.care import build_care
 from risk_model.labels.coverage import build_coverage
-from risk_model.labels.events import build_events
-from risk_model.labels.returns import build_returns
+from risk_model.labels.events import add_events_of_marks, build_events
+from risk_model.labels.returns import add_returns, build_starts
+from risk_model.timeline.class_days import EVERYBODY
 
 if TYPE_CHECKING:
     import duckdb
@@ -16,7 +18,13 @@ if TYPE_CHECKING:
     from risk_model.settings import LabelSettings
 
 
-def label(con: duckdb.DuckDBPyConnection, cohort: str, day: date, rules: LabelSettings) -> None:
+def label(
+    con: duckdb.DuckDBPyConnection,
+    cohort: str,
+    day: date,
+    rules: LabelSettings,
+    portions: Iterable[range] = (EVERYBODY,),
+) -> None:
     """Make the temp table ``labels`` for the table ``cohort``, as known on ``day``.
 
     Call after ``known_on(day)`` and ``build_timeline(con, day, since=first snapshot - 60 days)``: a label
@@ -27,6 +35,8 @@ def label(con: duckdb.DuckDBPyConnection, cohort: str, day: date, rules: LabelSe
     cohort : name of a table ``(student_id, school_id, class_key, grade, snapshot DATE)``; identifiers as
         known on the snapshot, old ones are followed to the newest.
     day : the day of the fit; nothing that happened after it is looked at.
+    portions : pupils whose marks are looked at together, from
+        :func:`risk_model.timeline.portions.build_in_portions` in place of ``build_timeline``.
 
     Makes ``labels(student_id, snapshot, label, state, happened_on, dropped_out, long_absence, non_return,
     transferred_nowhere, care_affected)``, one row per row of ``cohort``. ``label`` is 1 or 0 where ``state``
@@ -37,7 +47,10 @@ def label(con: duckdb.DuckDBPyConnection, cohort: str, day: date, rules: LabelSe
     """
     con.execute(_rows(cohort), {"horizon": rules.horizon_days})
     build_events(con, day, rules)
-    build_returns(con, day)
+    build_starts(con, day)
+    for pupils in portions:
+        add_events_of_marks(con, rules)
+        add_returns(con, pupils)
     build_coverage(con, rules)
     build_care(con)
     con.execute(_REACH, {"day": day})

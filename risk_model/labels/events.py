@@ -14,15 +14,20 @@ if TYPE_CHECKING:
 
 
 def build_events(con: duckdb.DuckDBPyConnection, day: date, rules: LabelSettings) -> None:
-    """Make ``label_events(student_no, happened_on, kind, back_on)``.
+    """Make ``label_events(student_no, happened_on, kind, back_on)``, so far of all but the marks.
 
     ``kind`` is a component of the label, ``censored``, or (from :mod:`risk_model.labels.returns`)
     ``undecided``. ``back_on`` is the day the pupil was seen again, far ahead if never, and null where the
     register of attendance is not what tells.
     """
     con.execute(_ENDS, {"day": day, "grace": rules.transfer_grace_days})
-    con.execute(_LONG_ABSENCES, {"days": rules.long_absence_school_days})
     con.execute(_HOME_TEACHING)
+
+
+def add_events_of_marks(con: duckdb.DuckDBPyConnection, rules: LabelSettings) -> None:
+    """Add what the marks tell of the pupils whose marks are laid out: long absences, teaching at home."""
+    con.execute(_LONG_ABSENCES, {"days": rules.long_absence_school_days})
+    con.execute(_TAUGHT_AT_HOME)
 
 
 # A spell followed by another: one that goes on after its end and begins within the grace. A transfer
@@ -70,10 +75,13 @@ FROM completed c LEFT JOIN runs b
 """
 
 # A mark home_taught says so on its day; the register of pupils only when its row became known.
-_HOME_TEACHING = """
+_TAUGHT_AT_HOME = """
 INSERT INTO label_events
 SELECT student_no, day, 'censored', NULL FROM timeline_marks WHERE mark = 'home_taught'
-UNION ALL
+"""
+
+_HOME_TEACHING = """
+INSERT INTO label_events
 SELECT p.student_no, s.recorded_on, 'censored', NULL
 FROM known.students s JOIN timeline_pupils p USING (student_id) WHERE s.placement = 'home_teaching'
 """

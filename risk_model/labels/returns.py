@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
+from risk_model.timeline.class_days import bounds
 from risk_model.timeline.spells import FOREVER
 
 if TYPE_CHECKING:
@@ -16,8 +17,17 @@ KEPT_DAYS = 10
 """… and on how many of them the class must have kept its register."""
 
 
-def build_returns(con: duckdb.DuckDBPyConnection, day: date) -> None:
-    """Add ``non_return`` and ``undecided`` to ``label_events``; make ``label_starts``.
+def build_starts(con: duckdb.DuckDBPyConnection, day: date) -> None:
+    """Make ``label_starts``: where each pupil should have been on the first days of each term."""
+    con.execute(_FIRST_DAYS, {"days": FIRST_DAYS})
+    con.execute(_TERMS, {"day": day, "days": FIRST_DAYS})
+    con.execute(_SCHOOL_REGISTER, {"day": day})
+    con.execute(_ENROLLED)
+    con.execute(_AWAITED_PUPILS)
+
+
+def add_returns(con: duckdb.DuckDBPyConnection, pupils: range) -> None:
+    """Add ``non_return`` and ``undecided`` to ``label_events``, of pupils whose marks are laid out.
 
     Where a pupil should have been when the term began:
 
@@ -31,12 +41,7 @@ def build_returns(con: duckdb.DuckDBPyConnection, day: date) -> None:
     other schools included, did not return if the register was kept on 10 of them; if it was not, or the
     15 days are not over, nothing is decided.
     """
-    con.execute(_FIRST_DAYS, {"days": FIRST_DAYS})
-    con.execute(_TERMS, {"day": day, "days": FIRST_DAYS})
-    con.execute(_SCHOOL_REGISTER, {"day": day})
-    con.execute(_ENROLLED)
-    con.execute(_AWAITED_PUPILS)
-    con.execute(_MISSING)
+    con.execute(_MISSING, bounds(pupils))
     con.execute(_KEPT)
     con.execute(_RETURNS, {"kept": KEPT_DAYS})
 
@@ -117,6 +122,7 @@ seen AS (
     WHERE mark <> 'absent_unexcused')
 SELECT l.* FROM label_starts l
 ANTI JOIN seen s ON s.student_no = l.student_no AND s.day BETWEEN l.term_start AND l.last_day
+WHERE l.student_no BETWEEN $first AND $last
 """
 
 # label_kept: on how many of those days the register that should have named the pupil was kept.

@@ -11,14 +11,23 @@ if TYPE_CHECKING:
     import duckdb
 
 
+EVERYBODY = range(2**31 - 1)
+"""All pupils, by their numbers in ``timeline_pupils``."""
+
+
+def bounds(pupils: range) -> dict[str, int]:
+    """``first`` and ``last`` number of some pupils, as statements ask for them."""
+    return {"first": pupils.start, "last": pupils.stop - 1}
+
+
 def build_class_days(con: duckdb.DuckDBPyConnection, day: date) -> None:
     """Make ``class_days``: kept = a mark for at least half of the class, or a complete headcount."""
     con.execute(_CLASS_DAYS, {"day": day})
 
 
-def build_pupil_days(con: duckdb.DuckDBPyConnection) -> None:
-    """Make ``timeline_pupil_days`` and the view ``pupil_days`` over it."""
-    con.execute(_PUPIL_DAYS)
+def build_pupil_days(con: duckdb.DuckDBPyConnection, pupils: range = EVERYBODY) -> None:
+    """Make ``timeline_pupil_days`` of ``pupils``, whose marks are in ``timeline_marks``, and a view of it."""
+    con.execute(_PUPIL_DAYS, bounds(pupils))
     con.execute(_PUPIL_DAYS_VIEW)
 
 
@@ -49,6 +58,7 @@ FROM timeline_marks m JOIN class_days c ON c.class_no = m.class_no AND c.day = m
 UNION ALL
 SELECT s.student_no, l.class_no, l.day, l.day_no, CASE WHEN l.complete THEN 'present' END::{MARK}
 FROM lacking l JOIN timeline_stays s ON s.class_no = l.class_no AND l.day BETWEEN s.from_day AND s.to_day
+    AND s.student_no BETWEEN $first AND $last
 ANTI JOIN (SELECT m.student_no, m.day FROM timeline_marks m SEMI JOIN lacking USING (class_no, day)) m
     ON m.student_no = s.student_no AND m.day = l.day
 """
