@@ -16,10 +16,11 @@ from monitoring.decision import decide, reasons, triggers
 from monitoring.drift.asking import Drifted, ask_drift
 from monitoring.evidently.asking import Waiting, begin_evidently
 from monitoring.fairness.at_list import counted_by_group, judge_groups, listed_by_group
+from monitoring.fairness.over_time import judge_trends, trends
 from monitoring.findings import EVERYBODY, Finding
 from monitoring.history import History
 from monitoring.looked import Looked
-from monitoring.performance.cohorts import cohorts
+from monitoring.performance.cohorts import cohorts, disjoint
 from monitoring.performance.judging import judge_cohorts
 from monitoring.quality.coverage import coverage, coverage_told, judge_coverage
 from monitoring.quality.lists import judge_contradictions, judge_held_back, judge_night, judge_people
@@ -123,6 +124,10 @@ def _ask_all(
         mature = [cohort for cohort in judged if cohort["state"] == "mature"]
         for cohort in mature[:1]:
             looked.findings += judge_groups(cohort["groups"], cohort["as_of"], settings)
+        horizon = settings.labels.horizon_days
+        falling = trends(disjoint(judged, horizon), settings)
+        looked.findings += judge_trends(falling, horizon)
+        looked.parts["fairness_over_time"] = [one.as_document() for one in falling]
         looked.parts["performance"] = {"cohorts": judged, "expected_precision": _promise(looked.scores)}
         looked.parts["care_effect"], found = ask_care(settings, judged, day)
         looked.findings += found

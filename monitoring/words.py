@@ -187,6 +187,13 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{attribute} = {group} 的离校学生被发现的比例是 {reference} 的 {ratio:.2f} 倍"
         "（区间 {low:.2f} 至 {high:.2f}，{n} 名离校学生）。",
     ),
+    "group_falling": (
+        "Leavers with {attribute} = {group} are found less and less: from {before:.2f} times as often as those of {reference} to "
+        "{now:.2f} times, over {cohorts} cohorts of {first} to {last} ({n} leavers). Ask what changed for them in the "
+        "registers, and how the list is used.",
+        "{attribute} = {group} 的离校学生越来越少被发现：与 {reference} 之比从 {before:.2f} 倍降至 {now:.2f} 倍"
+        "（{first} 至 {last} 共 {cohorts} 批，{n} 名离校学生）。请查明其登记数据与名单使用有何变化。",
+    ),
     "term_schedule": (
         "The model was made {n} days ago and has not seen the last term. Train again.",
         "模型建于 {n} 天前，未包含上一学期的数据。请重新训练。",
