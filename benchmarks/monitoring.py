@@ -1,7 +1,8 @@
 """``python -m benchmarks.monitoring [PUPILS]``: profile and comparison of a night, everybody, all features.
 
 Values are made up; the functions are those of ``monitor``. Beside them, in the same run, Evidently over a
-sample of as many rows as ``monitor`` gives it, or as ``--evidently-rows`` asks for.
+sample of as many rows as ``monitor`` gives it, or as ``--evidently-rows`` asks for; over everybody:
+:mod:`benchmarks.evidently_everybody`.
 
 ``--whole HOME`` measures the real command instead, in a home with scored nights (``benchmarks.nightly
 FOLDER`` leaves one in ``FOLDER/tonight``), twice; ``--forget-cohorts`` lets the first judge all that has
@@ -59,8 +60,8 @@ def night(pupils: int, seed: int) -> Iterator[PartFacts]:
         yield PartFacts(np.arange(rows), values, values * 0.1)
 
 
-def parts(pupils: int, evidently_rows: int) -> dict[str, Any]:
-    """Own drift and quality of columns over made-up values, and Evidently over a sample of them."""
+def own(pupils: int) -> dict[str, Any]:
+    """Own drift and quality of columns over made-up values."""
     rules, told = MonitoringSettings(), {"pupils": pupils, "features": len(FEATURE_NAMES)}
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -74,13 +75,21 @@ def parts(pupils: int, evidently_rows: int) -> dict[str, Any]:
         judge_columns(tonight, reference, outside_of(con, tonight, reference), rules)
         told["comparison_seconds"] = perf_counter() - started
         told["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        started = perf_counter()
-        samples = [
-            pd.DataFrame(next(night(evidently_rows, seed)).values, columns=FEATURE_NAMES) for seed in (1, 2)
-        ]
-        made_by, _ = make(*samples, None, Path(folder) / "evidently", "night", rules)
-        told |= {"evidently_seconds": perf_counter() - started, "evidently": made_by.get("rows") or made_by}
     return told
+
+
+def parts(pupils: int, evidently_rows: int) -> dict[str, Any]:
+    """The same, and Evidently over a sample."""
+    told = own(pupils)
+    started = perf_counter()
+    samples = [
+        pd.DataFrame(next(night(evidently_rows, seed)).values, columns=FEATURE_NAMES) for seed in (1, 2)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        made_by, _ = make(*samples, None, Path(folder), "night", MonitoringSettings())
+    return told | {
+        "evidently_seconds": perf_counter() - started, "evidently": made_by.get("rows") or made_by
+    }  # fmt: skip
 
 
 def whole(home: Home, *, forget_cohorts: bool = False) -> dict[str, Any]:

@@ -13,7 +13,15 @@ import pandas as pd
 from monitoring.drift.comparing import Comparison, compare, nearest
 from monitoring.drift.judging import judge_drift, summary
 from monitoring.drift.profile import Profile, column_profiles, counted, load_facts, of_array, save
-from monitoring.drift.reference import from_registers, made_before, mixes_of, of_training, scored_last_year
+from monitoring.drift.reference import (
+    from_registers,
+    made_before,
+    mixes_of,
+    monday_of,
+    of_training,
+    scored_about,
+)
+from monitoring.drift.same_day import YEAR, same_school_day
 from monitoring.findings import Finding
 from monitoring.history import History
 from monitoring.quality.columns import judge_columns, outside_of
@@ -53,10 +61,7 @@ def ask_drift(
     bundle: Bundle | None,
 ) -> Drifted:
     """Compare the run with the same point of last school year, and with what the model was made from."""
-    before, *about = [
-        _last_year(history, lake, run, run.as_of + off, settings, len(scores), bundle)
-        for off in (timedelta(0), *ABOUT)
-    ]
+    before, about = _last_year(history, lake, run, settings, len(scores), bundle)
     training = of_training(bundle.manifest, run.model_version) if bundle is not None else None
     rows, importance = load_facts(lake.con, facts_of_run(lake.con, home, run.key), run.features)
     if rows == 0:
@@ -67,31 +72,47 @@ def ask_drift(
         return Drifted([told], {"comparison": None, "training": None, "history": None}, 0)
     tonight = profile_of_run(lake.con, run, scores, rows, importance)
     save(tonight, history.profiles)
-    weeks = [week for week in about if week is not None]
-    return compared(lake.con, tonight, before, training, earlier_nights(history, run.as_of), settings, weeks)
+    return compared(lake.con, tonight, before, training, earlier_nights(history, run.as_of), settings, about)
 
 
 def _last_year(
+    history: History, lake: Lake, run: StoredRun, settings: Settings, pupils: int, bundle: Bundle | None
+) -> tuple[Profile | None, list[Profile]]:
+    """The same point of last school year – as far into its term, else the same week – and weeks about it."""
+
+    def there(then: date, days_off: int) -> Profile | None:
+        return _reference(history, lake, run, then, days_off, settings, pupils, bundle)
+
+    off = settings.monitoring.reference_days_off
+    same = same_school_day(lake, run.as_of)
+    week, *others = [there(monday_of(run.as_of - YEAR + moved), off) for moved in (timedelta(0), *ABOUT)]
+    found = [there(same, 0) if same else None, week]
+    before, *rest = [*(one for one in found if one is not None), None]
+    return before, [one for one in (*rest, *others) if one is not None]
+
+
+def _reference(
     history: History,
     lake: Lake,
     run: StoredRun,
-    day: date,
+    then: date,
+    days_off: int,
     settings: Settings,
     pupils: int,
     bundle: Bundle | None,
 ) -> Profile | None:
-    """The reference for ``day``, on or about the day of the run."""
+    """The day ``then``: a night scored at most ``days_off`` from it, else made from the registers."""
     rules = settings.monitoring
-    scored = scored_last_year(history.profiles, day, run.model_digest, rules.reference_days_off)
+    scored = scored_about(history.profiles, then, run.model_digest, days_off)
     if scored is not None and scored.model_digest == run.model_digest:
         return scored
-    made = made_before(history.profiles, day, run.model_digest)
+    made = made_before(history.profiles, then, run.model_digest)
     if made is not None:
         return made
     few = pupils <= rules.most_pupils_from_registers
     same = bundle is not None and bundle.digest == run.model_digest
     if bundle is not None and same and few and rules.reference_from_registers:
-        made = from_registers(history.profiles, lake, day, settings, bundle, run.model_version)
+        made = from_registers(history.profiles, lake, then, settings, bundle, run.model_version)
         if made is not None:
             return made
     return scored

@@ -30,29 +30,25 @@ if TYPE_CHECKING:
     from risk_model.lake.reading import Lake
     from risk_model.model.bundle import Bundle
 
-YEAR = timedelta(days=364)
-"""Fifty-two weeks: the same weekday of the same week."""
 
-
-def scored_last_year(folder: Path, day: date, digest: str, rules_days: int) -> Profile | None:
-    """The stored night nearest to a year before ``day``, by this model if there is one; else None."""
+def scored_about(folder: Path, then: date, digest: str, days_off: int) -> Profile | None:
+    """The stored night nearest to ``then``, by this model if there is one; else None."""
     near = [
-        (abs((when - (day - YEAR)).days), digest[:12] not in file.name, file)
+        (abs((when - then).days), digest[:12] not in file.name, file)
         for file in folder.glob("*-run-*.json")
-        if abs((when := date.fromisoformat(file.name[:10])) - (day - YEAR)).days <= rules_days
+        if abs((when := date.fromisoformat(file.name[:10])) - then).days <= days_off
     ]
     return read(min(near, key=lambda found: found[:2])[2]) if near else None
 
 
 def from_registers(
-    folder: Path, lake: Lake, day: date, settings: Settings, bundle: Bundle, version: str
+    folder: Path, lake: Lake, then: date, settings: Settings, bundle: Bundle, version: str
 ) -> Profile | None:
-    """The profile of the Monday a year before ``day``, as the office knew it then; made once a week.
+    """The profile of the day ``then`` as the office knew it; made once.
 
     None where the registers do not reach so far back. The model of tonight gives the risks and reasons, so
     that only the pupils differ.
     """
-    then = _monday(day)
     first = lake.first_day()
     if first is None or (then - first).days < settings.labels.horizon_days:
         return None
@@ -64,14 +60,18 @@ def from_registers(
     return profile
 
 
-def made_before(folder: Path, day: date, digest: str) -> Profile | None:
-    """What :func:`from_registers` made for the week of ``day``; it needs neither registers nor model."""
-    return kept(folder, _monday(day), "registers", digest)
+def made_before(folder: Path, then: date, digest: str) -> Profile | None:
+    """What :func:`from_registers` made for ``then``; it needs neither registers nor model."""
+    return kept(folder, then, "registers", digest)
 
 
-def _monday(day: date) -> date:
-    then = day - YEAR
-    return then - timedelta(days=then.weekday())
+def monday_of(day: date) -> date:
+    """The Monday of its week: one reference serves seven nights.
+
+    >>> monday_of(date(2026, 3, 18))
+    datetime.date(2026, 3, 16)
+    """
+    return day - timedelta(days=day.weekday())
 
 
 def _snapshot(lake: Lake, day: date, settings: Settings) -> pd.DataFrame:

@@ -38,9 +38,11 @@ class MonitoringSettings(Section):
     reason_shift: Annotated[float, Field(gt=0, le=1)] = 0.15
     """Share of the mean |SHAP| that has moved from some families of reasons to others."""
     reference_days_off: Annotated[int, Field(ge=0, le=60)] = 10
-    """A night of last school year so many days off counts as the same point of the year."""
+    """A night of last school year so many days off counts as the same week; the same school day of a term is
+    that day and no other."""
     reference_from_registers: bool = True
-    """Where no such night was scored, the features of that day are made from the registers, once a week."""
+    """Where no such night was scored, the features of that day are made from the registers, each night;
+    those of the weeks about it once a week."""
     most_pupils_from_registers: Annotated[int, Field(ge=0)] = 200_000
     """…up to so many pupils: for a province it takes as long as the night."""
     events: tuple[str, ...] = ()
