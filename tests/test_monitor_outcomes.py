@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
+import duckdb
 import pandas as pd
 import pytest
 
@@ -18,6 +20,7 @@ from risk_model.timeline import build_diaries, build_timeline
 from risk_model.timeline.diaries import KNOWN
 from risk_model.timeline.portions import build_in_portions
 from tests.county import dropout_risk, simulate
+from tests.labelled import FIT, SNAPSHOT, ordinary_county
 from tests.test_parts import scattered
 
 SUMMER, AUTUMN = date(2025, 6, 20), date(2025, 11, 20)
@@ -113,3 +116,31 @@ def test_marks_of_the_state_give_the_labels_of_the_lake(home: Home, lake: Lake):
     assert isinstance(marks, StateMarks)
     pd.testing.assert_frame_equal(outcomes(lake, scores, winter, today, RULES, marks), expected)
     assert marks_for(home, lake, SUMMER, today) is KNOWN, "the state does not reach so far back"
+
+
+class Planned:
+    """A connection that asks for the plan of every table before it is made."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection):
+        self.con = con
+        self.plans: dict[str, str] = {}
+
+    def execute(self, query: str, *parameters: Any) -> duckdb.DuckDBPyConnection:
+        plan = self.con.execute(f"EXPLAIN {query}", *parameters).fetchall()[0][1]
+        self.plans[query] = plan
+        return self.con.execute(query, *parameters)
+
+
+def test_no_step_of_a_label_compares_every_pair():
+    """Pupils times spells: without an end at a million pupils, and nothing to see in a county of a test."""
+    county = ordinary_county()
+    con = county.known_on(FIT)
+    build_timeline(con, FIT, since=SNAPSHOT - LOOKBACK)
+    con.execute(
+        "create temp table asked_rows as select student_id, school_id, class_key, 7::bigint as grade, "
+        f"date '{SNAPSHOT}' as snapshot from spells"
+    )
+    planned = Planned(con)
+    label(planned, "asked_rows", FIT, RULES)
+    assert len(planned.plans) > 15
+    assert not [query for query, plan in planned.plans.items() if "BLOCKWISE_NL_JOIN" in plan]
