@@ -9,7 +9,7 @@ import pandas as pd
 
 from risk_model.labels import label
 from risk_model.settings import LabelSettings
-from risk_model.state import marks_on
+from risk_model.state import sources_on
 from risk_model.timeline.diaries import KNOWN, LOOKBACK_DAYS, MarkSource
 from risk_model.timeline.portions import PORTION, build_in_portions
 
@@ -24,7 +24,7 @@ LOOKBACK = timedelta(days=60)
 def marks_for(home: Home, lake: Lake, as_of: date, today: date) -> MarkSource:
     """Where the marks that labels of ``as_of`` need are read: the state, if it reaches so far back."""
     reaches = today - (as_of - LOOKBACK) <= timedelta(days=LOOKBACK_DAYS)
-    return marks_on(home, lake, today) if reaches else KNOWN
+    return sources_on(home, lake, today).marks if reaches else KNOWN
 
 
 def outcomes(
