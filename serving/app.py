@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -36,6 +37,8 @@ ABOUT = (
     "of 'dropout-risk tokens'; every look at a pupil is written down before it is answered."
 )
 
+LOOK_AT_LAKE_SECONDS = 10.0
+
 
 def create_app(
     home: Home,
@@ -62,7 +65,10 @@ def create_app(
     @asynccontextmanager
     async def until_stopped(_app: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(service.model.warm)
+        looking = asyncio.create_task(_let_registers_go(service))
         yield
+        looking.cancel()
+        service.registers.close()
         engine.dispose()
 
     app = FastAPI(
@@ -83,6 +89,13 @@ def create_app(
     app.add_middleware(Shell, settings=settings)
     demand_policies(app)
     return app
+
+
+async def _let_registers_go(service: Service) -> None:
+    """Keep no older state of the lake open than need be, although nobody asks for a pupil."""
+    while True:
+        await asyncio.sleep(LOOK_AT_LAKE_SECONDS)
+        await run_in_threadpool(service.registers.let_go_unused)
 
 
 def app_of_worker() -> FastAPI:

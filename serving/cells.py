@@ -8,7 +8,7 @@ Of a tree of units (:func:`published`) every unit is a row of counts, the counts
 children's, and how many pupils a unit has is no secret. A row is published whole or not at all:
 
 1. A row with a count from 1 to ``least - 1`` is suppressed, and so is one all of whose counts but one are 0
-   (it would tell of everybody in it).
+   (it would tell of everybody in it; a row of a single count, over which a mean is told, tells of nobody).
 2. Under a suppressed unit everything is suppressed: its children would add up to it.
 3. Under a published unit the suppressed children are none, or at least two whose counts together are
    ``least`` or more in every column. Else the smallest published children are suppressed, too, one by one,
@@ -89,7 +89,8 @@ def _covers(counts: Mapping[Cell, Counts], gone: Sequence[Cell], least: int) -> 
 
 def _tells(counts: Counts, least: int) -> bool:
     """Whether the row itself tells of few, or the same of everybody."""
-    return bool(((counts > 0) & (counts < least)).any()) or int((counts > 0).sum()) < 2
+    alike = len(counts) > 1 and int((counts > 0).sum()) < 2
+    return alike or bool(((counts > 0) & (counts < least)).any())
 
 
 def _below(tree: Tree, unit: str) -> Iterable[str]:

@@ -275,7 +275,8 @@ def _worked_off(night: _Night, shares: Shares, tasks: Sequence[Task], run: int) 
             for told in workers.each(score_part, tasks):
                 with accounts.stage("publish") as published:
                     published.rows = told.students
-                    publication.stage(night.engine, run, _rows(night.lake, night.files, told), told.schools)
+                    rows = _rows(night.lake, night.files, told)
+                    publication.stage(night.engine, run, rows, told.schools, told.figures)
                 tally.add(told)
                 accounts.add(told.spent)
                 parts.count(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from risk_model.near_equals import draws
 from risk_model.parts import Part, take_over
 from risk_model.quality import judge_registers, registers_kept, two_open_spells
 from serving.archive import evidence_tables
+from serving.figures import figures_of
 from serving.run_files import RunFiles
 from serving.scoring import features_of, schools_of, score, table_of
 from serving.shadow import would_be_list
@@ -81,6 +82,8 @@ class Told:
     """Why the challenger has no list of these pupils, if it has none."""
     spent: list[dict[str, Any]]
     """What the worker's :class:`~risk_model.accounts.Accounts` told."""
+    figures: list[dict[str, Any]] = field(default_factory=list)
+    """Of the classes; none in a part of an earlier version, gone on with."""
 
 
 def hand_over(task: Task) -> str:
@@ -148,6 +151,7 @@ def _done(task: Task, lake: Lake) -> dict[str, Any]:
         findings=findings,
         shadow_failed=failed,
         spent=accounts.told(),
+        figures=figures_of(frame),
     )
     document = asdict(told)
     del document["name"]

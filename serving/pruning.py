@@ -30,6 +30,7 @@ from serving.tables import (
     PRUNING,
     STAGED,
     STORED,
+    ClassFigure,
     Flip,
     Publication,
     Published,
@@ -104,7 +105,7 @@ def forget(engine: Engine, run: int, kept: frozenset[str] = frozenset()) -> int:
     for schools in _steps({school: count for school, count in pupils.items() if school not in kept}):
         begun = perf_counter()
         with engine.begin() as connection:
-            for table in (Score, RunSchool):
+            for table in (Score, ClassFigure, RunSchool):
                 gone = delete(table).where(table.run == run, table.school_id.in_(schools))
                 removed += connection.execute(gone).rowcount
         sleep(min(perf_counter() - begun, LONGEST_PAUSE))

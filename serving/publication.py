@@ -40,7 +40,7 @@ from serving.bulk import insert_rows
 from serving.database import writing
 from serving.pruning import forget
 from serving.seats import seat
-from serving.tables import STAGED, Flip, Publication, Published, Run, RunSchool, Score
+from serving.tables import STAGED, ClassFigure, Flip, Publication, Published, Run, RunSchool, Score
 
 BATCH = 20_000
 """Rows per transaction while staging: short enough that readers of SQLite do not wait."""
@@ -116,7 +116,13 @@ def begin(engine: Engine, key: RunKey, base: float | None, features: Sequence[st
         return int(connection.execute(insert(Run).returning(Run.id), entry).scalar_one())
 
 
-def stage(engine: Engine, run: int, rows: Sequence[Row], schools: Sequence[dict[str, Any]]) -> None:
+def stage(
+    engine: Engine,
+    run: int,
+    rows: Sequence[Row],
+    schools: Sequence[dict[str, Any]],
+    figures: Sequence[dict[str, Any]] = (),
+) -> None:
     """Write a part of a staged run: all pupils of some schools. Call it as often as there are parts.
 
     Parameters
@@ -125,6 +131,8 @@ def stage(engine: Engine, run: int, rows: Sequence[Row], schools: Sequence[dict[
         Plain Python values in the order of :data:`COLUMNS`, by school and pupil.
     schools : sequence of dict
         ``school_id, county_id, township_id, province_id, name, pupils, held_back`` of each school.
+    figures : sequence of dict
+        Of their classes, as :func:`serving.figures.figures_of` tells them.
     """
     digests = {school: checksum(pupils) for school, pupils in _by_school(rows)}
     for start in range(0, len(rows), BATCH):
@@ -139,6 +147,9 @@ def stage(engine: Engine, run: int, rows: Sequence[Row], schools: Sequence[dict[
         ]
         with engine.begin() as connection:
             connection.execute(insert(RunSchool), entries)
+    if figures:
+        with engine.begin() as connection:
+            connection.execute(insert(ClassFigure), [{"run": run, **figure} for figure in figures])
 
 
 def check(engine: Engine, run: int, rows: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 STAGED = "staged"
@@ -99,6 +99,24 @@ class Score(Base):
     rank_in_class: Mapped[int | None] = mapped_column()
     listed: Mapped[bool] = mapped_column()
     reasons: Mapped[str] = mapped_column(Text)
+
+
+class ClassFigure(Base):
+    """A figure of a class in a run: see :mod:`serving.figures`. Counts and sums, nobody's row."""
+
+    __tablename__ = "class_figures"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy reads it so
+
+    run: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    school_id: Mapped[str] = mapped_column(Identifier, primary_key=True)
+    class_key: Mapped[str] = mapped_column(String(300), primary_key=True)
+    figure: Mapped[str] = mapped_column(String(32), primary_key=True)
+    pupils: Mapped[int] = mapped_column()
+    """Of whom it is known."""
+    total: Mapped[float] = mapped_column(Float(53))
+    """The sum of their shares."""
+    many: Mapped[int] = mapped_column()
+    """How many of them have much of it."""
 
 
 class Seat(Base):

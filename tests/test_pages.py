@@ -428,6 +428,7 @@ def test_where_the_registers_are_not_kept_the_page_says_so(service, pupil, monke
     def gone(home, settings, **more):
         raise MissingError("no registers")
 
+    service.app.state.service.registers.close()
     monkeypatch.setattr("risk_model.lake.reading.open_lake", gone)
     page = service.reader("principal").get(f"/pupils/{pupil}")
     assert page.status_code == 200

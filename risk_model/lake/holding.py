@@ -24,7 +24,8 @@ class Hold:
 
     def __init__(self, folder: Path, snapshot: int) -> None:
         self._path = folder / FOLDER / f"{snapshot}-{uuid4().hex}.lock"
-        self._lock = FileLock(self._path)
+        # Whoever lets go may be another thread than the one that took it.
+        self._lock = FileLock(self._path, thread_local=False)
         try:
             self._path.parent.mkdir(mode=0o700, exist_ok=True)
             self._lock.acquire()

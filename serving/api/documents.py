@@ -125,6 +125,13 @@ class Cell(Document):
     pupils: int | None
 
 
+class MeanShare(Document):
+    """Attendance, failed or missed exams of a unit, 0 to 1; null over few, or where few could be told."""
+
+    name: str
+    share: float | None
+
+
 class UnitSummary(Document):
     """Counts of a unit without names; small cells are suppressed, and as many others as protect them."""
 
@@ -133,6 +140,7 @@ class UnitSummary(Document):
     pupils: int
     bands: list[Cell]
     indicators: list[dict[str, Any]]
+    shares: list[MeanShare] = Field(description="Means over pupils, to a thousandth.")
     smallest_cell: int
 
 

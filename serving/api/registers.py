@@ -8,15 +8,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from risk_model.home import Home
-from risk_model.settings import Settings
+from serving.open_registers import OpenRegisters
 from serving.pages.published import classmates, published_score
 from serving.pages.pupil_page import SEES_FAMILY
 from serving.pages.pupil_registers import PupilRegisters, read_registers
 
 
 def register_summary(
-    connection: Connection, home: Home, settings: Settings, student_id: str, reason: str
+    connection: Connection, kept: OpenRegisters, student_id: str, reason: str
 ) -> dict[str, Any] | None:
     """As known on the day of the pupil's list; null without a list, or where the registers are not kept.
 
@@ -27,7 +26,7 @@ def register_summary(
     if score is None:
         return None
     mates = classmates(connection, score)
-    registers = read_registers(home, settings, student_id, score.as_of, mates, None)
+    registers = read_registers(kept, student_id, score.as_of, mates, None)
     if registers is None:
         return None
     return {

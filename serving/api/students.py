@@ -50,7 +50,7 @@ def read_student(request: Request, student_id: StudentId) -> Response:
     """Identity, score, history, reasons, what changed, what the registers say, care, and who has access."""
     state, service = request.state, service_of(request)
     told = _explained(request, student_id)
-    kept = state.connection, service.home, service.settings
+    kept = state.connection, service.registers
     return reply(
         request,
         {

@@ -17,6 +17,7 @@ from risk_model.promotions import Promotion
 from risk_model.roles import Roles
 from serving.pages.desk import Desk
 from serving.pages.rendering import day_text, moment_text
+from serving.pages.unit_figures import own_figures
 from serving.tables import Published, Run
 from serving.web.service import service_of
 
@@ -51,6 +52,8 @@ class Models:
     versions: list[Version]
     card: list[tuple[str, str]] = field(default_factory=list)
     report: Report | None = None
+    units: list[tuple[str, str]] = field(default_factory=list)
+    """Units, with their names, of which the reader sees aggregates."""
 
 
 def models_page(desk: Desk) -> Models:
@@ -62,6 +65,7 @@ def models_page(desk: Desk) -> Models:
         versions=[_version(one, desk.language) for one in promoted[:SHOWN]],
         card=_card(desk),
         report=_report(desk.home),
+        units=own_figures(desk),
     )
 
 

@@ -37,6 +37,7 @@ from serving.pages.pupil_facts import Fact, Moved, facts_of, moved_of, sum_of, w
 from serving.pages.pupil_registers import PupilRegisters, SinceCare, read_registers
 from serving.pages.questions import Asked, Question, questions
 from serving.pages.shown import History, histories
+from serving.web.service import service_of
 
 SEES_FAMILY = ("class_teacher", "principal", "care", "break_glass")
 """Who works with the pupil; offices above see the family of a restricted reason and no more."""
@@ -125,7 +126,7 @@ def pupil_page(desk: Desk, student_id: str) -> Pupil | None:
     case = case_shown(desk, student_id)
     mates = classmates(desk.connection, score)
     began = case.opened_on if case else None
-    registers = read_registers(desk.home, desk.settings, student_id, day, mates, began)
+    registers = read_registers(service_of(desk.request).registers, student_id, day, mates, began)
     way = way_of(told, registers)
     sees_family = desk.reason_kind in SEES_FAMILY
     values = {entry["feature"]: entry["value"] for entry in told["contributions"]}

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from risk_model.errors import MissingError
 from risk_model.features.distance import straight_line
-from risk_model.home import Home
-from risk_model.settings import Settings
+from serving.open_registers import OpenRegisters
 from serving.pages.charts.attendance import Month
 from serving.pages.charts.results import Term
 
@@ -49,8 +49,7 @@ class SinceCare:
 
 
 def read_registers(
-    home: Home,
-    settings: Settings,
+    registers: OpenRegisters,
     student_id: str,
     as_of: date,
     classmates: Sequence[str],
@@ -60,30 +59,31 @@ def read_registers(
 
     ``began`` is the day care began, if a case of the service says so; else the register of care is asked.
     """
-    from risk_model.errors import MissingError
-    from risk_model.lake.reading import open_lake
-
     try:
-        lake = open_lake(home, settings)
+        with registers.known_on(as_of) as lake:
+            return _read(lake, student_id, as_of, classmates, began)
     except MissingError:
         return None
-    with lake:
-        lake.known_on(as_of)
-        care = tuple(_rows(lake, _CARE, student_id))
-        began = began or max((day for day, kind in care if kind == "opened"), default=None)
-        km, minutes, mode, boarding = _rows(lake, _WAY, student_id)[0]
-        return PupilRegisters(
-            months=_months(lake, student_id, as_of),
-            terms=_terms(lake, student_id, classmates),
-            km=km,
-            minutes=minutes,
-            mode=mode,
-            boarding=boarding,
-            family=_family(lake, student_id),
-            aid=tuple(_rows(lake, _AID, student_id)),
-            care=care,
-            since_care=_since_care(lake, student_id, as_of, began) if began else None,
-        )
+
+
+def _read(
+    lake: Lake, student_id: str, as_of: date, classmates: Sequence[str], began: date | None
+) -> PupilRegisters:
+    care = tuple(_rows(lake, _CARE, student_id))
+    began = began or max((day for day, kind in care if kind == "opened"), default=None)
+    km, minutes, mode, boarding = _rows(lake, _WAY, student_id)[0]
+    return PupilRegisters(
+        months=_months(lake, student_id, as_of),
+        terms=_terms(lake, student_id, classmates),
+        km=km,
+        minutes=minutes,
+        mode=mode,
+        boarding=boarding,
+        family=_family(lake, student_id),
+        aid=tuple(_rows(lake, _AID, student_id)),
+        care=care,
+        since_care=_since_care(lake, student_id, as_of, began) if began else None,
+    )
 
 
 _MARKS = """SELECT date_trunc('month', day)::DATE, mark, count(*) FROM known.attendance

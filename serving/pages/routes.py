@@ -20,6 +20,7 @@ from serving.pages.pack import pack_page
 from serving.pages.pupil_page import asked_of
 from serving.pages.questions import answer
 from serving.pages.shown import page_of
+from serving.pages.unit_figures import figures_page
 from serving.pages.unit_page import unit_page
 from serving.units import Unit, parse_unit
 from serving.web.policy import examines_models, sees_pupil, sees_unit, signed_in, static
@@ -80,6 +81,17 @@ def overview(request: Request, unit: UnitId) -> Response:
     """The unit at a glance."""
     desk, asked, page = _list_of(request, unit)
     return shown(desk, "unit", unit=unit_page(desk, asked, page))
+
+
+@router.get("/units/{unit}/figures")
+@sees_unit("unit", scope=None, names=False)
+def figures(request: Request, unit: UnitId) -> Response:
+    """Counts and means of the unit, for whoever sees aggregates and no pupil."""
+    desk = desk_of(request)
+    told = figures_page(desk, parse_unit(unit))
+    if told is None:
+        raise HTTPException(404)
+    return shown(desk, "figures", told=told)
 
 
 @router.get("/units/{unit}/list")

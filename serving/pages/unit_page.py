@@ -18,6 +18,7 @@ from serving.pages.desk import Desk
 from serving.pages.offices import staff_names
 from serving.pages.published import inside, published_scores
 from serving.pages.shown import About, about, class_name, unit_name
+from serving.pages.unit_figures import Figures, counts_of, figures_shown
 from serving.tables import RunSchool, Score
 from serving.units import Unit
 
@@ -34,6 +35,8 @@ class Part:
     pupils: int | None
     mean: float | None
     listed: int | None
+    attendance: float | None
+    failed: float | None
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class UnitShown:
     parts_of: str
     parts: list[Part]
     bands: list[Band]
+    figures: Figures
     fewest: int
 
 
@@ -86,6 +90,7 @@ def unit_page(desk: Desk, unit: Unit, page: Page) -> UnitShown:
         parts_of=desk.say("school") if unit.above_school else desk.say("class"),
         parts=_parts(desk, unit),
         bands=_bands(desk, unit),
+        figures=figures_shown(desk, str(unit)),
         fewest=desk.settings.service.smallest_cell,
     )
 
@@ -106,6 +111,7 @@ def _parts(desk: Desk, unit: Unit) -> list[Part]:
     query = published_scores(key, func.max(name), *figures).where(inside(unit)).group_by(key).order_by(key)
     found = desk.connection.execute(query).all()
     told = suppressed([pupils for _, _, pupils, _, _ in found], desk.settings.service.smallest_cell)
+    tables = counts_of(desk)
     return [
         Part(
             f"{'school' if schools else 'class'}:{key}",
@@ -113,6 +119,8 @@ def _parts(desk: Desk, unit: Unit) -> list[Part]:
             count,
             None if count is None else mean,
             None if count is None else int(listed),
+            tables.attendance(f"{'school' if schools else 'class'}:{key}"),
+            tables.means["failed exams"].of(f"{'school' if schools else 'class'}:{key}"),
         )
         for (key, name, _, mean, listed), count in zip(found, told, strict=True)
     ]

@@ -19,6 +19,7 @@ from serving.access.second_wall import database_identity
 from serving.audit.entries import Entry
 from serving.hot_model import HotModel
 from serving.kept_lists import KeptLists
+from serving.open_registers import OpenRegisters
 
 Found = TypeVar("Found")
 
@@ -46,6 +47,10 @@ class Service:
     clock: Callable[[], datetime] = now
     """What time it is, in UTC."""
     lists: KeptLists = field(default_factory=KeptLists)
+    registers: OpenRegisters = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "registers", OpenRegisters(self.home, self.settings))
 
 
 def service_of(request: HTTPConnection) -> Service:
