@@ -24,6 +24,7 @@ from serving import pruning, publication
 from serving.archive import remove_evidence
 from serving.database import open_database, writing
 from serving.decision import decide, document_of
+from serving.lots import keep_lots
 from serving.parts import ROWS, SHADOW, Task, Told, hand_over, score_part
 from serving.publication import Row, RunKey
 from serving.run_files import RunFiles, open_runs
@@ -226,7 +227,7 @@ def _scored(night: _Night) -> dict[str, Any]:
     tally = _worked_off(night, shares, tasks, run)
     more = {"model_ground": _ground(bundle), "state": state.document()}
     more["model_origin"] = _origin(night.home, night.settings, night.champion, bundle)
-    more |= _drawn(night, tasks)
+    more |= _drawn(night, run, tasks)
     decided = _published(night, run, tally, more)
     if night.challenger is not None:
         rows = _shadow_rows(night.lake, night.files, tasks)
@@ -303,13 +304,15 @@ def _doubts(night: _Night, run: int) -> dict[str, str]:
         return _doubted(connection, night.lake, night.settings, run, night.key.as_of)
 
 
-def _drawn(night: _Night, tasks: Sequence[Task]) -> dict[str, Any]:
+def _drawn(night: _Night, run: int, tasks: Sequence[Task]) -> dict[str, Any]:
     """The record of the random comparison, kept before the lists are seen; empty where none was asked for."""
     rules = night.settings.comparison
     if not draws(rules, night.key.as_of):
         return {}
     parts = [task.name for task in tasks]
     source = night.files.source(night.lake.con, night.files.files(DRAWN, parts))
+    drawn = night.lake.con.execute(f"select school_id, student_id, arm from {source}").fetchall()
+    keep_lots(night.engine, run, drawn)
     return {"comparison": keep_draw(night.lake.con, night.home, night.key.digest, source, rules)}
 
 

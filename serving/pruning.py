@@ -32,6 +32,7 @@ from serving.tables import (
     STORED,
     ClassFigure,
     Flip,
+    Lot,
     Publication,
     Published,
     Run,
@@ -105,7 +106,7 @@ def forget(engine: Engine, run: int, kept: frozenset[str] = frozenset()) -> int:
     for schools in _steps({school: count for school, count in pupils.items() if school not in kept}):
         begun = perf_counter()
         with engine.begin() as connection:
-            for table in (Score, ClassFigure, RunSchool):
+            for table in (Score, ClassFigure, Lot, RunSchool):
                 gone = delete(table).where(table.run == run, table.school_id.in_(schools))
                 removed += connection.execute(gone).rowcount
         sleep(min(perf_counter() - begun, LONGEST_PAUSE))

@@ -119,6 +119,19 @@ class ClassFigure(Base):
     """How many of them have much of it."""
 
 
+class Lot(Base):
+    """A pupil drawn by lot for one of the last places of a school's list; seldom any. See :mod:`serving.lots`."""
+
+    __tablename__ = "lots"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy reads it so
+
+    run: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    school_id: Mapped[str] = mapped_column(Identifier, primary_key=True)
+    student_id: Mapped[str] = mapped_column(Identifier, primary_key=True)
+    offered: Mapped[bool] = mapped_column()
+    """Whether the lot gave the place."""
+
+
 class Seat(Base):
     """A school at which a pupil was in some run."""
 

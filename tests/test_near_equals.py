@@ -17,6 +17,8 @@ from risk_model.lake.attaching import connect
 from risk_model.near_equals import OFFERED, draw, draws, listed_by_lot
 from risk_model.ranking import rank
 from risk_model.settings import ComparisonSettings, ListSettings, Settings
+from serving.database import open_database
+from serving.lots import lots_of
 from tests.nights import MONDAY, CountyOffice, county_office, county_office_with_archive  # noqa: F401
 
 LISTS = ListSettings(capacity_share=0.3, capacity_per_class=6, minimum_risk=0.02)
@@ -147,6 +149,9 @@ def test_a_night_offers_places_by_lot_and_records_them_before_it_is_published(of
         with open_service(office.home, office.settings) as service:
             (run,) = [one for one in service.runs(MONDAY) if one.key == document["run_id"]]
             scores = service.scores(run).set_index("student_id")
+        with open_database(office.home, office.settings) as engine, engine.connect() as connection:
+            told_to_readers = lots_of(connection, sorted(scores.index))
+        assert told_to_readers == dict(zip(drawn["student_id"], drawn["arm"] == OFFERED, strict=True))
         listed = scores.loc[drawn["student_id"], "listed"].to_numpy()
         np.testing.assert_array_equal(listed, drawn["arm"] == OFFERED)
         with pytest.raises(DrawRecordError, match="not the one that was drawn"):

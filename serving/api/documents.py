@@ -66,7 +66,10 @@ class Student(Document):
     """All about one pupil."""
 
     identity: dict[str, Any]
-    score: dict[str, Any] | None
+    score: dict[str, Any] | None = Field(
+        description="With lot: whether one of the last places, drawn among near-equals, is the pupil's; "
+        "null where no lot was drawn."
+    )
     history: list[dict[str, Any]] = Field(description="Earlier scores, newest first.")
     reasons: list[Reason]
     changes: list[dict[str, Any]]

@@ -17,6 +17,7 @@ from serving.api.documents import Explanation, Student, WhatIfAnswer
 from serving.api.registers import register_summary
 from serving.directory.naming import names_of
 from serving.explaining import KEPT, explain
+from serving.lots import lots_of
 from serving.seats import of_pupils
 from serving.tables import Run, Score
 from serving.web.policy import sees_pupil
@@ -55,7 +56,7 @@ def read_student(request: Request, student_id: StudentId) -> Response:
         request,
         {
             "identity": _identity(state.connection, student_id, told),
-            "score": {key: told[key] for key in SCORE_KEYS} if told else None,
+            "score": _score(state.connection, student_id, told),
             "history": _history(state.connection, student_id),
             "reasons": told["reasons"] if told else [],
             "protective": told["protective"] if told else [],
@@ -127,6 +128,16 @@ def _identity(connection: Connection, student_id: str, told: dict[str, Any] | No
         "student_id": student_id,
         "name": names_of(connection, [student_id]).get(student_id),
         **{key: told[key] if told else None for key in place},
+    }
+
+
+def _score(connection: Connection, student_id: str, told: dict[str, Any] | None) -> dict[str, Any] | None:
+    """With ``lot``: whether a lot among near-equals gave a place on the list; null where none was drawn."""
+    if told is None:
+        return None
+    return {
+        **{key: told[key] for key in SCORE_KEYS},
+        "lot": lots_of(connection, [student_id]).get(student_id),
     }
 
 

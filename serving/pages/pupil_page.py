@@ -13,6 +13,7 @@ from serving.care.voices import may_answer
 from serving.changes import bundle_of
 from serving.directory.naming import names_of
 from serving.explaining import explain
+from serving.lots import lots_of
 from serving.pages.care_shown import (
     CaseShown,
     Contested,
@@ -109,6 +110,8 @@ class Pupil:
     glasses: Sequence[Look]
     glass_until: datetime | None
     """When the page closes for a reader who sees it by a broken glass alone."""
+    lot: bool | None = None
+    """Whether a lot among near-equals gave a place on the list; none: no lot was drawn."""
     right_of: str | None = None
     asked: Asked | None = None
     form: str = ""
@@ -192,6 +195,7 @@ def pupil_page(desk: Desk, student_id: str) -> Pupil | None:
         onlookers=onlookers(desk, student_id)[:ONLOOKERS],
         looks=looks(desk, student_id),
         glasses=glasses(desk, student_id),
+        lot=lots_of(desk.connection, [student_id]).get(student_id),
         glass_until=desk.reason.until if desk.reason and desk.reason.kind == "break_glass" else None,
     )
 

@@ -14,6 +14,7 @@ from serving.access.deciding import Sight
 from serving.care.overview import FollowUp
 from serving.directory.naming import names_of
 from serving.lists import RANK_OF, Asked, Page
+from serving.lots import lots_of
 from serving.pages.desk import Desk
 from serving.seats import of_pupils
 from serving.tables import PUBLISHED, STORED, Published, Run, RunSchool, Score
@@ -64,6 +65,8 @@ class Row:
     follow: FollowUp
     history: History = History()
     worries: Sequence[Any] = field(default_factory=tuple)
+    by_lot: bool = False
+    """Whether the place on the list was drawn among near-equals."""
 
 
 def page_of(desk: Desk, unit: Unit, as_of: date | None = None) -> Page | None:
@@ -96,6 +99,7 @@ def rows_shown(
     """Rows with names, care and the scores before; above a school pupils are shown without names."""
     ids = [row["student_id"] for row in rows]
     names = {} if unit.above_school else names_of(desk.connection, ids)
+    lots = lots_of(desk.connection, ids)
     past = histories(desk.connection, rows) if history else {}
     schools = school_names(desk.connection, {row["school_id"] for row in rows})
     return [
@@ -110,6 +114,7 @@ def rows_shown(
             follow=follow[row["student_id"]],
             history=past.get(row["student_id"], History()),
             worries=(worries or {}).get(row["student_id"], ()),
+            by_lot=lots.get(row["student_id"], False),
         )
         for row in rows
     ]
