@@ -28,11 +28,11 @@ def keep_lots(engine: Engine, run: int, drawn: Iterable[tuple[str, str, str]]) -
 
 
 def lots_of(connection: Connection, student_ids: Sequence[str]) -> dict[str, bool]:
-    """Of those of the pupils who were drawn for a list that is published now, whether the lot gave a place."""
+    """Whether the lot gave a place, for those of the pupils who were drawn for a published list."""
     live = and_(Published.school_id == Lot.school_id, Published.run == Lot.run)
     query = select(Lot.student_id, Lot.offered).join(Published, live)
     found: dict[str, bool] = {}
     for start in range(0, len(student_ids), AT_ONCE):
         some = query.where(Lot.student_id.in_(student_ids[start : start + AT_ONCE]))
-        found |= {student_id: offered for student_id, offered in connection.execute(some)}
+        found |= {row.student_id: row.offered for row in connection.execute(some)}
     return found

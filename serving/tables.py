@@ -120,7 +120,7 @@ class ClassFigure(Base):
 
 
 class Lot(Base):
-    """A pupil drawn by lot for one of the last places of a school's list; seldom any. See :mod:`serving.lots`."""
+    """A pupil drawn by lot for one of the last places of a school's list: see :mod:`serving.lots`."""
 
     __tablename__ = "lots"
     __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy reads it so
