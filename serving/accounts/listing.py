@@ -11,7 +11,17 @@ from serving.access.deciding import in_force
 from serving.access.tables import Post, Staff
 from serving.accounts.tables import Account
 
-COLUMNS = ("login", "kind", "state", "staff_id", "administrator", "must_change", "created_at", "used_at")
+COLUMNS = (
+    "id",
+    "login",
+    "kind",
+    "state",
+    "staff_id",
+    "administrator",
+    "must_change",
+    "created_at",
+    "used_at",
+)
 
 
 def listed_accounts(connection: Connection, at: datetime) -> list[dict[str, Any]]:

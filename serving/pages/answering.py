@@ -31,6 +31,7 @@ class Shell:
     signed_in: bool = True
     sees_pupils: bool = True
     examines: bool = False
+    administers: bool = False
     message: str | None = None
 
 
@@ -61,8 +62,9 @@ def shell_of(desk: Desk) -> Shell:
     return Shell(
         csrf=request.state.csrf or "",
         path=request.url.path,
-        sees_pupils=not viewer.data_scientist,
+        sees_pupils=not viewer.data_scientist and not viewer.administrator,
         examines=viewer.data_scientist or viewer.administrator,
+        administers=viewer.administrator,
     )
 
 

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from risk_model.errors import UsageError
 from serving.exports import EXPORTS
 from serving.lists import Page
-from serving.pages import care_routes, glass, rendering
+from serving.pages import accounts_page, care_routes, glass, rendering
 from serving.pages.answering import PRIVATE, StudentId, desk_of, pupil_or_absent, shown
 from serving.pages.desk import Desk
 from serving.pages.home import home_page
@@ -37,6 +37,7 @@ A_YEAR = "public, max-age=31536000, immutable"
 router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
 router.include_router(care_routes.router)
 router.include_router(glass.router)
+router.include_router(accounts_page.router)
 
 
 @router.get("/static/style.{version}.css")
@@ -60,9 +61,11 @@ def icon() -> Response:
 @router.get("/")
 @signed_in
 def home(request: Request) -> Response:
-    """Who needs the reader today; whoever sees no pupils by name begins at the models."""
+    """Who needs the reader today; a data scientist begins at the models, an administrator at the accounts."""
     desk = desk_of(request)
-    if desk.viewer.data_scientist or desk.viewer.administrator:
+    if desk.viewer.administrator:
+        return RedirectResponse(accounts_page.ADDRESS, 303)
+    if desk.viewer.data_scientist:
         return RedirectResponse("/models", 303)
     return shown(desk, "home", home=home_page(desk))
 
