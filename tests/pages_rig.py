@@ -198,6 +198,8 @@ def _accounts(connection: Any) -> None:
     for staff_id in STAFF:
         if staff_id not in there:
             create_account(connection, staff_id, NOW, staff_id=staff_id, password=PASSWORD)
+    if "keeper" not in there:
+        create_account(connection, "keeper", NOW, administrator=True, password=PASSWORD)
     connection.execute(Account.__table__.update().values(must_change=False))
 
 

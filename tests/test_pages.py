@@ -42,7 +42,8 @@ def all_pages(service, pupil):
             f"/pupils/{pupil}/what-if?feature=absence_30&value=0",
         ],
         "officer": ["/", unit(places.county), unit(places.county, "/list"), f"/pupils/{pupil}"],
-        "scientist": ["/models"],
+        "scientist": ["/models", unit(places.county, "/figures")],
+        "keeper": ["/accounts"],
     }  # fmt: skip
 
 

@@ -48,14 +48,31 @@ def test_pages_fit_and_are_clean_for_a_screen_reader_in_both_languages(service, 
     assert found == {}
 
 
-def test_sign_in_models_and_problems_are_clean_too(opened):
+def test_sign_in_models_figures_and_problems_are_clean_too(service, opened):
     page = opened(PHONE)
-    for path in ("/sign-in", "/sign-in?language=zh", "/models", "/nothing-here"):
+    figures = f"/units/{quote(service.places.county, safe='')}/figures"
+    for path in ("/sign-in", "/sign-in?language=zh", "/models", figures, "/nothing-here"):
         if path == "/models":
             sign_in(page, "scientist")
         page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path
         told = Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}}).response["violations"]
         assert told == [], path
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
+def test_the_administrators_page_is_clean_and_ends_sessions(service, opened, viewport):
+    page = opened(viewport)
+    sign_in(page, "keeper")
+    assert page.get_by_role("heading", level=1, name="Accounts").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    told = Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}}).response["violations"]
+    assert told == []
+    service.session("neighbour")
+    page.goto("/accounts?q=neighbour")
+    page.get_by_role("button", name="End sessions: neighbour").click()
+    page.goto("/accounts?q=neighbour")
+    assert page.get_by_role("button", name="End sessions: neighbour").count() == 0
 
 
 def test_care_from_assignment_to_closing_without_any_script(service, opened):
