@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import Connection, func, select
 
 from risk_model.errors import MissingError, UsageError
+from serving.access.reasons import SAID, AccessReason, Kind
 from serving.accounts.keeping import end_sessions, seal, unseal
 from serving.accounts.listing import listed_accounts
 from serving.accounts.tables import ACTIVE, SEALED, Account, SignedIn
@@ -151,6 +152,12 @@ def _sessions(connection: Connection) -> dict[int, int]:
     return {row.account: row.open for row in connection.execute(query.group_by(SignedIn.account))}
 
 
+def _post(desk: Desk, post: str) -> str:
+    """``class_teacher of class:A:7A:2025`` in the reader's words."""
+    role, _, unit = post.partition(" of ")
+    return AccessReason(cast(Kind, role), unit).said(desk.language) if role in SAID else post
+
+
 def _shown(desk: Desk, row: dict[str, Any], sessions: int) -> AccountShown:
     words = {
         "seal": desk.say("Seal"),
@@ -169,7 +176,7 @@ def _shown(desk: Desk, row: dict[str, Any], sessions: int) -> AccountShown:
         row["name"] or "",
         states.get(row["state"], row["state"]),
         desk.say("administrator") if row["administrator"] else "",
-        row["posts"],
+        [_post(desk, post) for post in row["posts"]],
         row["used_at"],
         sessions,
         [(step, words[step]) for step in may],
