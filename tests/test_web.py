@@ -13,6 +13,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from sqlalchemy.exc import IntegrityError, OperationalError
+
 from risk_model.errors import MissingError
 from serving.app import create_app
 from serving.web.oidc import demand_configured
@@ -234,6 +236,23 @@ def test_a_provider_half_configured_keeps_the_service_from_starting(sqlite_rig: 
     service = sqlite_rig.settings.service.model_copy(update={"oidc_issuer": "https://id.example.org"})
     with pytest.raises(MissingError, match="oidc_client_id is not"):
         demand_configured(service)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "after"), [(OperationalError, 503, "5"), (IntegrityError, 500, None)]
+)
+def test_a_database_that_cannot_answer_now_is_no_mistake_of_ours(
+    sqlite_rig: Rig, monkeypatch, error, status, after
+) -> None:
+    """Locked, restarting or gone: asked again it answers; what we did wrong stays wrong."""
+
+    def refused() -> None:
+        raise error("SELECT", {}, Exception("database is locked"))
+
+    monkeypatch.setattr(sqlite_rig.app.state.service.model, "served", refused)
+    got = sqlite_rig.machine(None, "score").post("/api/v1/score", json={"rows": [{}]})
+    assert (got.status_code, got.headers.get("retry-after")) == (status, after)
+    assert "locked" not in got.text
 
 
 def test_cookies_are_plain_only_where_that_is_asked_for(sqlite_rig: Rig) -> None:

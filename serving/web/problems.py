@@ -14,7 +14,7 @@ from typing import Any, Literal
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from starlette.exceptions import HTTPException
 
 from risk_model.errors import RiskModelError, UsageError
@@ -167,6 +167,8 @@ def problem_of(error: Exception, language: Language) -> ProblemError:
             return ProblemError("invalid", detail=str(error), errors=[])
         case RiskModelError():  # a model, a record, a provider that is not there, or a lock that is held
             return ProblemError("not_ready", headers={"Retry-After": "60"})
+        case OperationalError():  # the database is locked, restarting or gone: nothing of the request's
+            return ProblemError("not_ready", headers={"Retry-After": "5"})
         case _:
             return ProblemError("wrong")
 
