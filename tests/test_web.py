@@ -9,11 +9,10 @@ import sys
 
 import pytest
 from fastapi import APIRouter, FastAPI
+from sqlalchemy.exc import IntegrityError, OperationalError
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
-
-from sqlalchemy.exc import IntegrityError, OperationalError
 
 from risk_model.errors import MissingError
 from serving.app import create_app
