@@ -8,7 +8,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -18,6 +18,7 @@ import duckdb
 import pytest
 
 from monitoring.evidently.reasons import IN_CHINESE
+from monitoring.fairness.over_time import Trend
 from monitoring.report.content import content
 from monitoring.report.writing import render
 from monitoring.runs import open_service
@@ -145,6 +146,17 @@ def test_why_there_is_no_report_of_evidently_is_told_in_the_readers_language(off
     assert IN_CHINESE[reason] in chinese
     assert reason not in chinese
     assert reason in english
+
+
+def test_groups_over_time_stand_in_the_report_in_both_languages(office: Office):
+    trend = Trend("sex", "F", "M", "2025-01-06", "2025-10-03", 4, 600, 1.08, 0.57, -0.68, (-0.9, -0.46), 0.0)
+    line = [replace(trend, falls=True).as_document()]
+    clean = office.answers["clean"]
+    assert "Groups over time" not in render(content(clean, [], "en", 10))
+    for language, said in (("en", "Groups over time"), ("zh", "群体随时间变化")):
+        page = render(content(clean | {"fairness_over_time": line}, [], language, 10))
+        assert said in page
+        assert all(figure in page for figure in ("2025-01-06 … 2025-10-03", "600", "1.08", "0.57", " *"))
 
 
 def test_the_report_stands_alone_in_both_languages(office: Office):

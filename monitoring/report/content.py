@@ -261,6 +261,8 @@ def _fairness(document: dict[str, Any], language: Language, cell: int) -> dict[s
         "caption": caption,
         "mature": (last or {}).get("groups") or {},
         "as_of": last and last["as_of"],
+        "over_time": document.get("fairness_over_time") or [],
+        "over_time_caption": word("groups_over_time_caption", language, days=last["days"] if last else "–"),
     }
 
 

@@ -103,6 +103,15 @@ PAGE: dict[str, tuple[str, str]] = {
     ),
     "group": ("Group", "群体"),
     "found": ("Leavers found", "离校被发现"),
+    "groups_over_time": ("Groups over time", "群体随时间变化"),
+    "groups_over_time_caption": (
+        "How much of a group's leavers the list found, over the largest group's, on a line through mature cohorts whose {days} days do not overlap; * falls beyond chance, and by so much that it matters.",
+        "名单找到的各群体离校学生比例与最大群体之比，取互不重叠的 {days} 天成熟批次拟合直线；* 表示下降超出偶然且幅度重要。",
+    ),
+    "window": ("Window", "时段"),
+    "first_ratio": ("× at first", "× 起初"),
+    "last_ratio": ("× at last", "× 最近"),
+    "a_year": ("a year, 95 %", "每年变化，95 %"),
     "stability": ("The list, night to night", "名单的逐晚变化"),
     "stability_said": (
         "{entered} came onto the list, {left} fell off it, {stayed} stayed.",
