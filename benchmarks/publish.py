@@ -78,8 +78,7 @@ def _night(engine: Engine, rows: list[Row], schools: list[dict[str, Any]], day: 
     """Stage the rows in parts, check them, flip; the seconds of each."""
     run = publication.begin(engine, run_key(day), -3.0, ("absence_14",))
     seconds = _timed("stage", _stage, engine, run, rows, schools)
-    with engine.connect() as connection:
-        seconds |= _timed("check", publication.check, connection, run, len(rows))
+    seconds |= _timed("check", publication.check, engine, run, len(rows))
     return seconds | _timed("flip", _flip, engine, run)
 
 

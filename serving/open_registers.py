@@ -98,7 +98,7 @@ class OpenRegisters:
         before = glance(self._home.lake)
         lake = open_lake(self._home, self._settings)
         # A catalog put in the place of the other meanwhile is not known: what it shows is used once.
-        known = before is not None and before == glance(self._home.lake) and before.snapshot == lake.snapshot
+        known = before is not None and before == glance(self._home.lake)
         if known:
             lake.con.execute(f"SET memory_limit = '{MEMORY}'")
         return _Kept(lake, before if known else None)

@@ -126,12 +126,12 @@ def test_a_postgresql_whose_disk_is_full_leaves_yesterday_live_too(disk, filed_o
         filed_office.score()
         original = publication.stage
 
-        def of_many(engine, number, rows, schools):
+        def of_many(engine, number, rows, schools, *figures):
             disk.fill()
             many = [
                 (school, f"{pupil}-{copy}", *more) for school, pupil, *more in rows for copy in range(200)
             ]
-            return original(engine, number, sorted(many, key=lambda row: row[:2]), schools)
+            return original(engine, number, sorted(many, key=lambda row: row[:2]), schools, *figures)
 
         # The reader is there before: PostgreSQL itself may refuse a new one while it cannot write.
         with open_database(filed_office.home, filed_office.settings) as engine, engine.connect() as reader:

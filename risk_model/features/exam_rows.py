@@ -96,7 +96,7 @@ def first_half_of(day: date) -> int:
     """The earliest half-year with an exam that features of ``day`` look at.
 
     >>> first_half_of(date(2024, 2, 29))
-    4045
+    4043
     """
     return half_of(date(day.year - YEARS_BACK, day.month, min(day.day, 28)))
 
