@@ -31,7 +31,7 @@ from risk_model.settings import Settings
 from serving import pruning, publication
 from serving.access.tree import SchoolPlace
 from serving.accounts.tokens import create_token
-from serving.database import open_database
+from serving.database import open_database, writing
 from serving.directory.writing import Placed, Told, write
 from serving.publication import Row
 from serving.tables import PUBLISHED
@@ -53,8 +53,8 @@ def publish(home: Home, settings: Settings, pupils: int, number: int) -> float:
         day = DAY + timedelta(days=number)
         run = publication.begin(engine, run_key(day, number), -3.0, ("absence_14",))
         publication.stage(engine, run, rows, entries)
-        with engine.begin() as connection:
-            publication.check(connection, run, len(rows))
+        publication.check(engine, run, len(rows))
+        with writing(engine) as connection:
             publication.finish(connection, run, PUBLISHED, _document())
             publication.publish(connection, run)
         pruning.analyze(engine)
