@@ -59,6 +59,16 @@ def moved(fell: str, rose: str) -> Callable[[pd.DataFrame, pd.Series], pd.DataFr
     return change
 
 
+def moved_to_a_frequent(fell: str, rose: str) -> Callable[[pd.DataFrame, pd.Series], pd.DataFrame]:
+    """The same where the kind that rises was four times as frequent already."""
+
+    def change(told: pd.DataFrame, new: pd.Series) -> pd.DataFrame:
+        told[rose] = told[fell] * 4
+        return moved(fell, rose)(told, new)
+
+    return change
+
+
 def facts(**changes: Any) -> Callable[[Night], None]:
     def plant(night: Night) -> None:
         night.facts = replace(night.facts, **{name: made(night) for name, made in changes.items()})
@@ -176,6 +186,12 @@ TABLE = [
     Planted("a school sends a third", marks(lambda told, new: told.assign(rows=told["rows"].where(~(new & (told["school_id"] == "S05")), 50))), "registers", 4, "few_marks"),
     Planted("nothing comes any more", facts(school_days_since=lambda night: night.number - BEGINS + 1), "registers", 3, "late_register"),
     Planted("sick marks become unexcused", marks(moved("absent_sick", "absent_unexcused")), "recoded", 7),
+    Planted(
+        "sick marks become unexcused where these are frequent",
+        marks(moved_to_a_frequent("absent_sick", "absent_unexcused")),
+        "recoded",
+        7,
+    ),
     Planted("late becomes leave", marks(moved("late", "absent_leave")), "recoded", 7),
     Planted("marks rescaled to 150", facts(scales=lambda night: pd.DataFrame({"points": [100.0, 150.0], "recent": [300, 900], "before": [5000, 0]})), "scale"),
     Planted("a new subject code", facts(categories=added("results", "subject", "math")), "categories"),

@@ -18,6 +18,10 @@ KINDS = ("absent_sick", "absent_leave", "absent_unexcused", "late")
 NAMED = 5
 FEWEST_CHANGED = 0.005
 """Of all marks, so many must have changed their kind."""
+FEWEST_GONE = 30
+GONE = 0.1
+"""A kind of which so many were due and hardly a tenth came is gone: no week does that to sickness, however
+frequent the kind already is that takes its place."""
 FEWEST_EXITS = 20
 FEWEST_WEEKS = 3
 """With a mark on a weekday before anything is usual."""
@@ -114,11 +118,13 @@ def _recoded(facts: RegisterFacts, rules: MonitoringSettings) -> Iterator[Findin
     change = shares["now"] - shares["before"]
     fell, rose = str(change.idxmin()), str(change.idxmax())
     lost, gained = -change[fell], change[rose]
+    due = shares["before"][fell] * facts.marks.loc[recent, "rows"].sum()
+    gone = due >= FEWEST_GONE and shares["now"][fell] <= GONE * shares["before"][fell]
     if (
         lost >= rules.recoded_share * shares["before"][fell]
         and lost >= FEWEST_CHANGED
         and gained >= lost / 2
-        and gained >= shares["before"][rose] / 2  # a kind that is frequent already need not double
+        and (gone or gained >= shares["before"][rose] / 2)  # a kind that is frequent already need not double
     ):
         yield Finding(
             "recoded", "recoded", "investigate", "data_office", window="last 5 school days",
