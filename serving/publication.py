@@ -155,8 +155,7 @@ def stage(
 def check(engine: Engine, run: int, rows: int) -> None:
     """Read a staged run back, school by school: no more than a batch and a school is in memory.
 
-    In steps, each a transaction of its own: on SQLite whoever commits waits for all readers, and lets no new
-    one in meanwhile. Nobody changes a staged run, for the publication lock is held.
+    In steps: on SQLite whoever commits waits for all readers. The publication lock keeps the run as it is.
 
     Parameters
     ----------
@@ -364,7 +363,7 @@ def _schools(run: int) -> Any:
 
 
 Step = tuple[str | None, str | None]
-"""Schools after the first up to the second, by text order; none: from the first, to the last."""
+"""Schools after the first up to the second; none: from the first, to the last."""
 
 
 def _steps(connection: Connection, run: int) -> Iterator[Step]:

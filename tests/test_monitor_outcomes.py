@@ -13,35 +13,18 @@ from monitoring.performance.outcomes import LOOKBACK, marks_for, outcomes
 from risk_model.cohort import build_cohort
 from risk_model.home import Home
 from risk_model.labels import label
-from risk_model.lake.reading import Lake, open_lake
+from risk_model.lake.reading import Lake
 from risk_model.settings import LabelSettings, Settings
 from risk_model.state import StateMarks, bring_forward
 from risk_model.timeline import build_diaries, build_timeline
 from risk_model.timeline.diaries import KNOWN
 from risk_model.timeline.portions import build_in_portions
-from tests.county import dropout_risk, simulate
 from tests.labelled import FIT, SNAPSHOT, ordinary_county
-from tests.test_parts import scattered
+from tests.provinces import open_registers, province_home  # noqa: F401
 
 SUMMER, AUTUMN = date(2025, 6, 20), date(2025, 11, 20)
 """Before the holidays, after which most pupils of grade 6 are in another county; and after them."""
 RULES = LabelSettings()
-
-
-@pytest.fixture(scope="module", params=[True, False], ids=["calendar", "no calendar"])
-def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    folder = tmp_path_factory.mktemp("province")
-    registers = simulate(folder / "registers", students=1500, years=2, seed=5)
-    scattered(registers, calendar=request.param)
-    answer = dropout_risk(folder / "home", "import", str(registers), "--max-rejected", "0.2")
-    assert answer.code == 0, answer.stderr
-    return Home(folder / "home")
-
-
-@pytest.fixture(name="lake")
-def open_registers(home: Home):
-    with open_lake(home, Settings()) as lake:
-        yield lake
 
 
 def scores_on(lake: Lake, day: date) -> pd.DataFrame:

@@ -16,23 +16,10 @@ from risk_model.lake import reading
 from risk_model.lake.holding import held
 from risk_model.settings import Settings
 from serving.open_registers import IDLE_SECONDS, MOST_KEPT, OpenRegisters
-from tests.test_state import FIRST, Office, first_delivery, mark
+from tests.offices import FIRST, Office, mark, office_begun, office_copied  # noqa: F401
 
 NEXT = FIRST + timedelta(days=1)
 MARKS = "SELECT count(*) FROM known.attendance"
-
-
-@pytest.fixture(scope="module")
-def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    office = Office(tmp_path_factory.mktemp("begun"))
-    office.take(**first_delivery())
-    return office.folder
-
-
-@pytest.fixture
-def office(begun: Path, tmp_path: Path) -> Office:
-    shutil.copytree(begun, tmp_path / "office")
-    return Office(tmp_path / "office", deliveries=1)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 import signal
 import subprocess
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
 
-import duckdb
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -26,107 +24,29 @@ from risk_model.home import Home
 from risk_model.lake.attaching import attach, connect
 from risk_model.lake.reading import Lake, open_lake
 from risk_model.lake.storage import MAIN
-from risk_model.lake.upkeep import Upkeep, tidy
+from risk_model.lake.upkeep import Upkeep
 from risk_model.parts import Part
-from risk_model.registers.importing import Terms, import_delivery
-from risk_model.settings import LakeSettings, Settings
+from risk_model.settings import Settings
 from risk_model.state import Brought, StateExams, StateMarks, bring_forward, sources_on
 from risk_model.state.storage import DAMAGED, STATE, named_by_state
 from risk_model.timeline.diaries import KNOWN, LOOKBACK_DAYS, KnownMarks, MarkSource, read_marks
 from risk_model.timeline.spells import build_spells
+from tests.offices import (  # noqa: F401
+    FIRST,
+    PUPILS,
+    Office,
+    Row,
+    exam,
+    mark,
+    office_begun,
+    office_copied,
+    school,
+    snapshots,
+    spell,
+)
 
-FIRST = date(2026, 3, 23)
-TODAY = FIRST + timedelta(days=300)
-SCHOOLS = {"A": "C1", "B": "C1", "C": "C2", "D": None}
-PUPILS = tuple(f"p{number}" for number in range(8))
 MARKS = ("present", "late", "absent_sick", "absent_unexcused")
 SUBJECTS = ("math", "Math", "chinese", "音乐")
-
-Row = dict[str, Any]
-
-
-@dataclass
-class Office:
-    """A home that takes deliveries of plain rows."""
-
-    folder: Path
-    deliveries: int = 0
-
-    @property
-    def home(self) -> Home:
-        return Home(self.folder / "home")
-
-    def take(self, **registers: list[Row]) -> None:
-        self.deliveries += 1
-        delivery = self.folder / f"delivery{self.deliveries}"
-        delivery.mkdir(parents=True)
-        for name, rows in (registers or {"attendance": []}).items():
-            with (delivery / f"{name}.csv").open("w", newline="") as file:
-                columns = sorted({column for row in rows or [mark("", FIRST, "")] for column in row})
-                writer = csv.DictWriter(file, columns)
-                writer.writeheader()
-                writer.writerows(rows)
-        import_delivery(self.home, Settings(), delivery, Terms(1.0, None, TODAY))
-
-    def night(self) -> Brought:
-        with open_lake(self.home, Settings()) as lake:
-            return bring_forward(self.home, Settings(), lake)
-
-    def tidy(self) -> None:
-        """Upkeep at its keenest: what is small is put together, only what is named or newest stays."""
-        with connect(Settings(), self.home.staging / "spill") as con:
-            attach(con, self.home.lake, MAIN, write=True)
-            named = named_by_state(con, self.home.state)
-            old = sorted(snapshots(con) - named - {max(snapshots(con))})
-            tidy(con, self.home.lake, MAIN, LakeSettings(merge_files=2), named)
-            if old:
-                con.execute(f"CALL ducklake_expire_snapshots('{MAIN}', versions => {old})").fetchall()
-            con.execute(f"CALL ducklake_cleanup_old_files('{MAIN}', cleanup_all => true)").fetchall()
-
-
-def snapshots(con: duckdb.DuckDBPyConnection) -> set[int]:
-    return {number for (number,) in con.execute(f"SELECT snapshot_id FROM {MAIN}.snapshots()").fetchall()}
-
-
-def school(name: str, county: str | None, told: date = FIRST) -> Row:
-    return {"school_id": name, "name": name, "county_id": county, "stage": "junior", "recorded_on": told}
-
-
-def spell(pupil: str, at: str, told: date = FIRST, **more: Any) -> Row:
-    started = {"started_on": "2025-09-01", "grade": 7, "recorded_on": told}
-    return {"student_id": pupil, "school_id": at, **started, **more}
-
-
-def mark(pupil: str, day: date, what: str, told: date | None = None) -> Row:
-    return {"student_id": pupil, "day": day, "mark": what, "recorded_on": told or day}
-
-
-def exam(pupil: str, day: date, subject: str, score: float | None, told: date) -> Row:
-    points = {"score": score, "max_score": 120, "sat": None if score else score is not None}
-    return {"student_id": pupil, "assessed_on": day, "subject": subject, "recorded_on": told, **points}
-
-
-def first_delivery() -> dict[str, list[Row]]:
-    return {
-        "schools": [school(name, county) for name, county in SCHOOLS.items()],
-        "enrolments": [spell(pupil, "ABCD"[number % 4]) for number, pupil in enumerate(PUPILS)],
-        "attendance": [mark(pupil, FIRST, "present") for pupil in PUPILS],
-        "results": [exam(pupil, FIRST - timedelta(days=200), "math", 70, FIRST) for pupil in PUPILS[:5]],
-    }
-
-
-@pytest.fixture(scope="module")
-def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An office after its first delivery; it has marks of one day."""
-    office = Office(tmp_path_factory.mktemp("begun"))
-    office.take(**first_delivery())
-    return office.folder
-
-
-@pytest.fixture
-def office(begun: Path, tmp_path: Path) -> Office:
-    shutil.copytree(begun, tmp_path / "office")
-    return Office(tmp_path / "office", deliveries=1)
 
 
 def matrix(lake: Lake, day: date, source: MarkSource) -> np.ndarray:

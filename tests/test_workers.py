@@ -23,7 +23,7 @@ import pytest
 from serving.workers import GIVE_WAY, InProcess, Workers, WorkersLostError, hired
 from tests.certificates import certified
 from tests.county import COMMAND, dropout_risk, environment, simulate
-from tests.test_parts import scattered
+from tests.provinces import scattered
 
 PLAIN: Mapping[str, str] = MappingProxyType({})
 SMALL = ("--memory-limit", "1GB")

@@ -54,11 +54,10 @@ class KnownExams:
     """Exams row by row out of ``known.results``: on any day, of anybody."""
 
     results: str = "known.results"
-    """SQL of the register's rows, under the pupils' newest identifiers."""
+    """SQL, after ``FROM``, of the register's rows under the pupils' newest identifiers."""
 
     def rows(self, con: duckdb.DuckDBPyConnection, day: date) -> ExamRows:
-        asked = {"results": f"({self.results})" if " " in self.results else self.results}
-        asked["looked_at"] = looked_at(f"DATE '{day}'")
+        asked = {"results": self.results, "looked_at": looked_at(f"DATE '{day}'")}
         con.execute(_SPELLINGS.format(**asked))
         spellings = con.execute("SELECT subject FROM exam_spellings ORDER BY no").fetchall()
         # By way of a table, as everything that is fetched from a join.

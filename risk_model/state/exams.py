@@ -54,7 +54,7 @@ class StateExams(Kept):
     """
 
     renamed: str = "known.results"
-    """SQL of the register's rows of pupils who changed identifier; rows of others are passed over."""
+    """SQL, after ``FROM``, of the register's rows of pupils who changed identifier; others are ignored."""
 
     def rows(self, con: duckdb.DuckDBPyConnection, day: date) -> ExamRows:
         """The exams of ``timeline_pupils`` that features of ``day`` look at."""
@@ -69,7 +69,7 @@ class StateExams(Kept):
             storage.detach(con)
         if not has_table(con, "temp", ALIASES):
             return kept
-        of_them = f"SELECT * FROM {self.renamed} SEMI JOIN {ALIASES} ON new_id = student_id"
+        of_them = f"(SELECT * FROM {self.renamed} SEMI JOIN {ALIASES} ON new_id = student_id)"
         return _together(kept, KnownExams(of_them).rows(con, day))
 
     def _rows(self, con: duckdb.DuckDBPyConnection, day: date) -> ExamRows:

@@ -96,6 +96,13 @@ def build_registers(
 ) -> tuple[NDArray[np.uint8], Stays]:
     """``spells``, ``school_days`` and ``class_days`` alone, with the marks and stays they were made from."""
     build_spells(con, day, since)
+    return build_days_kept(con, day, since=since, source=source)
+
+
+def build_days_kept(
+    con: duckdb.DuckDBPyConnection, day: date, *, since: date, source: MarkSource
+) -> tuple[NDArray[np.uint8], Stays]:
+    """The same of the ``spells`` that are there."""
     marks = read_marks(con, day, since, source)
     stays = read_stays(con, len(marks), day, since)
     put_class_marks(con, marks, stays, since)

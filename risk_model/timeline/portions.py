@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from risk_model.timeline.class_days import bounds, build_class_days, build_pupil_days
-from risk_model.timeline.diaries import KNOWN, MarkSource, put_class_marks, read_marks, read_stays
-from risk_model.timeline.marks import MARK, MARKS, build_class_sizes
-from risk_model.timeline.school_days import build_school_days
+from risk_model.timeline.build import build_days_kept
+from risk_model.timeline.class_days import bounds, build_pupil_days
+from risk_model.timeline.diaries import KNOWN, MarkSource
+from risk_model.timeline.marks import MARK, MARKS
 from risk_model.timeline.spells import build_spells
 
 if TYPE_CHECKING:
@@ -43,11 +43,7 @@ def build_in_portions(
     ``timeline_pupil_days`` of at most ``most`` pupils in place of those before, and answers their numbers.
     """
     build_spells(con, day)
-    marks = read_marks(con, day, since, source)
-    put_class_marks(con, marks, read_stays(con, len(marks), day, since), since)
-    build_class_sizes(con, day, since)
-    build_school_days(con, day, since)
-    build_class_days(con, day)
+    marks, _ = build_days_kept(con, day, since=since, source=source)
     return _portions(con, marks, since, most)
 
 
